@@ -68,14 +68,14 @@ class Batch(msgspec.Struct, frozen=True):
     """What one transaction stores.
 
     `readings` in arrival order; `arrivals` by device key; `frames` in order of n for the frame log;
-    `registry_versions`: by device type, up to which version its changes are framed.
+    `registry_versions`: by (device type, source), up to which version its changes are framed.
     """
 
     at_ms: int
     readings: Sequence[Reading] = ()
     arrivals: Mapping[int, Arrivals] = {}
     frames: Sequence[Frame] = ()
-    registry_versions: Mapping[str, int] = {}
+    registry_versions: Mapping[tuple[str, str], int] = {}
 
 
 class Head(NamedTuple):
