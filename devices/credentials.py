@@ -1,7 +1,6 @@
 """Device tokens: made, hashed as Mosquitto does it, compared in constant time."""
 
 import base64
-import binascii
 import hashlib
 import hmac
 import secrets
@@ -36,6 +35,6 @@ def matches(token: str, token_hash: str) -> bool:
         given = hashlib.pbkdf2_hmac(
             "sha512", token.encode(), base64.b64decode(salt, validate=True), int(rounds), len(expected)
         )
-    except (ValueError, binascii.Error):
+    except (ValueError, OverflowError):
         return False
     return scheme == "7" and hmac.compare_digest(given, expected)

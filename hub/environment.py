@@ -113,6 +113,15 @@ class Environment:
             return self._complain(name, str(path), f"a directory that can be written ({error})", default)
         return path
 
+    def subdirectory(self, data_dir: Path, name: str) -> Path:
+        """A directory inside the data directory, made if it is missing."""
+        path = data_dir / name
+        try:
+            path.mkdir(exist_ok=True)
+        except OSError as error:
+            return self._complain("HUB_DATA_DIR", str(data_dir), f"a directory to write in ({error})", path)
+        return path
+
     def generated_secret(self, data_dir: Path) -> str:
         """The key in the data directory, made at first use. Production names its own."""
         path = data_dir / "secret_key"

@@ -6,7 +6,12 @@ from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 
 from hub.limits import MAX_DEVICE_ID_CHARS, MAX_METRIC_KEY_CHARS, MAX_TYPE_SLUG_CHARS
-from hub.protocol.topics import DEVICE_ID_PATTERN, METRIC_KEY_PATTERN, TYPE_SLUG_PATTERN
+from hub.protocol.topics import (
+    DEVICE_ID_PATTERN,
+    METRIC_KEY_PATTERN,
+    RESERVED_METRIC_KEYS,
+    TYPE_SLUG_PATTERN,
+)
 
 
 class UnknownMetrics(models.TextChoices):
@@ -60,7 +65,8 @@ class Metric(models.Model):
         max_length=MAX_METRIC_KEY_CHARS,
         validators=[
             RegexValidator(
-                rf"^{METRIC_KEY_PATTERN}\Z", "Use letters, digits and `_`, a letter first; not ts, seq, values."
+                rf"^(?!({'|'.join(sorted(RESERVED_METRIC_KEYS))})\Z){METRIC_KEY_PATTERN}\Z",
+                "Use letters, digits and `_`, a letter first; not ts, seq, values.",
             )
         ],
     )

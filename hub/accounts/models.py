@@ -1,7 +1,8 @@
-"""Users and API tokens. Ours from the first migration, because they cannot be swapped later."""
+"""Users, API tokens, sign-in links. Ours from the first migration: they cannot be swapped later."""
 
 from typing import ClassVar
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 from knox.models import AbstractAuthToken
@@ -19,3 +20,21 @@ class ApiToken(AbstractAuthToken):
 
     class Meta:
         ordering: ClassVar[list[str]] = ["-created"]
+
+    def __str__(self) -> str:
+        # Not the digest, which is knox's choice: it is of no use to a reader.
+        return self.name or f"token of {self.user}"
+
+
+class SignInLink(models.Model):
+    """A link that signs one user in, once. The row is the permission: using the link deletes it.
+
+    `digest`: SHA-256 of the token in the link, as hex; the token itself is nowhere kept.
+    """
+
+    digest = models.CharField(max_length=64, unique=True)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="sign_in_links")
+    expires_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"sign-in link of {self.user} until {self.expires_at}"

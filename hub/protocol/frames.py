@@ -10,13 +10,15 @@ This is the only place that splices text, so the order of members is decided her
 a changed device type. A frame holds the entries `first..last`, both included.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
 from hub.limits import FRAME_MAX_BYTES, FRAME_MAX_ROWS
 from hub.protocol.telemetry import Value
+from hub.protocol.topics import TYPE_SLUG_PATTERN
 
 FrameKind = Literal["readings", "states", "devices", "device_type"]
 
@@ -28,6 +30,8 @@ BRIDGE_EVENT: Final = "hub.bridge"
 
 _encode: Final = msgspec.json.encode
 _ROWS: Final = '],"rows":['
+# It comes back from a client: whatever matches fits into a store's columns.
+_CURSOR: Final = re.compile(rf"{TYPE_SLUG_PATTERN}~[0-9]{{1,16}}(?:~[A-Za-z0-9_.-]{{1,100}}:[0-9]{{1,16}})*")
 
 
 class Frame(msgspec.Struct, frozen=True, gc=False):
@@ -68,7 +72,7 @@ def source_name(slot: str, started_ms: int) -> str:
 def readings_bodies(metrics: Sequence[str], rows: Iterable[Row]) -> Iterator[tuple[int, str]]:
     """Encode rows into bodies of bounded size; yields (number of rows, body) in order.
 
-    `metrics` gives the order of columns; a column that no row of a body fills is left out of it.
+    `metrics` gives the order of columns; a column that none of up to 500 rows fills is left out.
     """
     chunk: list[Row] = []
     for row in rows:
@@ -84,18 +88,26 @@ def _sized_bodies(metrics: Sequence[str], rows: list[Row]) -> Iterator[tuple[int
     used = {key for row in rows for key in row.values}
     columns = [key for key in metrics if key in used]
     head = f'"metrics":{_encode(columns).decode()},"rows":['
-    encoded: list[bytes] = []
-    size = len(head) + 1
-    for row in rows:
-        values = row.values
-        cells = [values.get(key) for key in columns]
-        text = _encode((row.device_id, row.ts_ms, row.received_ms, row.seq, cells))
-        if encoded and size + len(text) + 1 > FRAME_MAX_BYTES:
-            yield len(encoded), f"{head}{b','.join(encoded).decode()}]"
-            encoded, size = [], len(head) + 1
-        encoded.append(text)
+    texts = (
+        _encode((row.device_id, row.ts_ms, row.received_ms, row.seq, [*map(row.values.get, columns)]))
+        for row in rows
+    )
+    for part in _parts(texts, len(head) + 1):
+        yield len(part), f"{head}{b','.join(part).decode()}]"
+
+
+def _parts(texts: Iterable[bytes], overhead_bytes: int) -> Iterator[list[bytes]]:
+    """Encoded entries in parts that fit into a frame; an entry larger than a frame is a part alone."""
+    part: list[bytes] = []
+    size = overhead_bytes
+    for text in texts:
+        if part and (size + len(text) > FRAME_MAX_BYTES or len(part) == FRAME_MAX_ROWS):
+            yield part
+            part, size = [], overhead_bytes
+        part.append(text)
         size += len(text) + 1
-    yield len(encoded), f"{head}{b','.join(encoded).decode()}]"
+    if part:
+        yield part
 
 
 class StateChange(msgspec.Struct, frozen=True, gc=False):
@@ -109,23 +121,20 @@ class StateChange(msgspec.Struct, frozen=True, gc=False):
 
 def states_bodies(changes: Sequence[StateChange]) -> Iterator[tuple[int, str]]:
     """Encode presence changes; yields (number of changes, body)."""
-    for start in range(0, len(changes), FRAME_MAX_ROWS):
-        part = changes[start : start + FRAME_MAX_ROWS]
-        cells = [(c.device_id, c.state, c.since_ms, c.because) for c in part]
-        yield len(part), f'"changes":{_encode(cells).decode()}'
+    texts = (_encode((c.device_id, c.state, c.since_ms, c.because)) for c in changes)
+    for part in _parts(texts, len('"changes":[]')):
+        yield len(part), f'"changes":[{b",".join(part).decode()}]'
 
 
 def devices_bodies(
     changed: Sequence[Mapping[str, object]], removed: Sequence[str]
 ) -> Iterator[tuple[int, str]]:
     """Encode changed and removed devices; yields (number of both, body)."""
-    entries: list[tuple[Mapping[str, object] | None, str]] = [(device, "") for device in changed]
-    entries += [(None, device_id) for device_id in removed]
-    for start in range(0, len(entries), FRAME_MAX_ROWS):
-        part = entries[start : start + FRAME_MAX_ROWS]
-        kept = [device for device, _ in part if device is not None]
-        gone = [device_id for device, device_id in part if device is None]
-        yield len(part), f'"changed":{_encode(kept).decode()},"removed":{_encode(gone).decode()}'
+    overhead_bytes = len('"changed":[],"removed":[]')
+    for part in _parts(map(_encode, changed), overhead_bytes):
+        yield len(part), f'"changed":[{b",".join(part).decode()}],"removed":[]'
+    for part in _parts(map(_encode, removed), overhead_bytes):
+        yield len(part), f'"changed":[],"removed":[{b",".join(part).decode()}]'
 
 
 def device_type_body(device_type: Mapping[str, object]) -> tuple[int, str]:
@@ -175,6 +184,30 @@ def decode_readings(body: str) -> ReadingsBody:
     return msgspec.json.decode(f"{{{body}}}", type=ReadingsBody)
 
 
+class StatesBody(msgspec.Struct, frozen=True):
+    """A states body taken apart again: changes are (id, state, since_ms, because)."""
+
+    changes: list[tuple[str, str, int, str]]
+
+
+def decode_states(body: str) -> list[StateChange]:
+    """Take a states body apart, for filtering by device and for merging."""
+    changes = msgspec.json.decode(f"{{{body}}}", type=StatesBody).changes
+    return [StateChange(*change) for change in changes]
+
+
+class DevicesBody(msgspec.Struct, frozen=True):
+    """A devices body taken apart again: changed devices as they were encoded, ids of removed ones."""
+
+    changed: list[dict[str, Any]]
+    removed: list[str]
+
+
+def decode_devices(body: str) -> DevicesBody:
+    """Take a devices body apart, for filtering by device and for merging."""
+    return msgspec.json.decode(f"{{{body}}}", type=DevicesBody)
+
+
 # --- layer events ----------------------------------------------------------------------
 
 
@@ -220,9 +253,8 @@ class Cursor(msgspec.Struct, frozen=True):
     @staticmethod
     def decode(text: str) -> "Cursor | None":
         """The cursor in a text, None when it is unreadable."""
-        parts = text.split("~")
-        try:
-            positions = {source: int(n) for source, n in (part.split(":") for part in parts[2:])}
-            return Cursor(parts[0], int(parts[1]), positions)
-        except (ValueError, IndexError):
+        if _CURSOR.fullmatch(text) is None:
             return None
+        device_type, made_ms, *parts = text.split("~")
+        positions = {source: int(n) for source, n in (part.split(":") for part in parts)}
+        return Cursor(device_type, int(made_ms), positions)

@@ -5,7 +5,6 @@ here is only what the payload itself says.
 """
 
 import datetime as dt
-import math
 from typing import Final
 
 import msgspec
@@ -54,7 +53,7 @@ def decode(payload: bytes) -> list[Reading | Fault] | Fault:
     if isinstance(document, dict):
         return [_reading(document)]
     if not isinstance(document, list):
-        return Fault("bad_shape", f"expected an object or an array of objects, got {_name(document)}")
+        return Fault("bad_shape", f"expected an object or an array of objects, got {name_of(document)}")
     if not document:
         return Fault("bad_shape", "an empty array holds no reading")
     if len(document) > MAX_READINGS_PER_MESSAGE:
@@ -66,7 +65,7 @@ def decode(payload: bytes) -> list[Reading | Fault] | Fault:
 
 def _reading(element: object) -> Reading | Fault:
     if not isinstance(element, dict):
-        return Fault("bad_shape", f"expected an object, got {_name(element)}")
+        return Fault("bad_shape", f"expected an object, got {name_of(element)}")
     values = element.get("values")
     if not isinstance(values, dict):
         values = {key: value for key, value in element.items() if key not in ("ts", "seq")}
@@ -90,10 +89,10 @@ def parse_ts(given: object) -> int | None:
     if isinstance(given, bool):
         return None
     if isinstance(given, int | float):
-        if not given > 0 or not math.isfinite(given):
+        # A comparison also refuses NaN, and integers too large to become a float.
+        if not 0 < given <= MAX_SEQ:
             return None
-        ts_ms = round(given * 1000) if given < SECONDS_BELOW else round(given)
-        return ts_ms if 0 < ts_ms <= MAX_SEQ else None
+        return round(given * 1000 if given < SECONDS_BELOW else given) or None
     if isinstance(given, str):
         return _parse_iso(given)
     return None
@@ -110,7 +109,8 @@ def _parse_iso(text: str) -> int | None:
     return ts_ms if ts_ms > 0 else None
 
 
-def _name(value: object) -> str:
+def name_of(value: object) -> str:
+    """What a JSON value is, for a sentence: an object, an array, null …"""
     if value is None:
         return "null"
     names = {dict: "an object", list: "an array", str: "a string", bool: "a boolean"}

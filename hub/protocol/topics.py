@@ -3,7 +3,12 @@
 import re
 from typing import Final, Literal, NamedTuple
 
-from hub.limits import MAX_DEVICE_ID_CHARS, MAX_METRIC_KEY_CHARS, MAX_TYPE_SLUG_CHARS
+from hub.limits import (
+    MAX_COMMAND_ID_CHARS,
+    MAX_DEVICE_ID_CHARS,
+    MAX_METRIC_KEY_CHARS,
+    MAX_TYPE_SLUG_CHARS,
+)
 
 DEVICE_ID_PATTERN: Final = rf"[A-Za-z0-9][A-Za-z0-9_-]{{0,{MAX_DEVICE_ID_CHARS - 1}}}"
 TYPE_SLUG_PATTERN: Final = rf"[a-z0-9][a-z0-9-]{{0,{MAX_TYPE_SLUG_CHARS - 1}}}"
@@ -19,9 +24,12 @@ BRIDGE_FILTERS: Final = (TELEMETRY_FILTER, STATUS_FILTER, REPLIES_FILTER)
 ALIVE: Final = "hub/alive"
 DROPPED_BY_BROKER: Final = "$SYS/broker/publish/messages/dropped"
 
+MAX_TOPIC_CHARS: Final = 8 + MAX_TYPE_SLUG_CHARS + 1 + MAX_DEVICE_ID_CHARS + 9 + MAX_COMMAND_ID_CHARS
+"""No topic of ours is longer: `devices/`, a type, a device, `/replies/`, a command."""
+
 _TOPIC = re.compile(
     rf"devices/(?P<type>{TYPE_SLUG_PATTERN})/(?P<device>{DEVICE_ID_PATTERN})"
-    r"/(?:(?P<kind>telemetry|status)|replies/(?P<command>[A-Za-z0-9_-]{1,64}))"
+    rf"/(?:(?P<kind>telemetry|status)|replies/(?P<command>[A-Za-z0-9_-]{{1,{MAX_COMMAND_ID_CHARS}}}))"
 )
 
 
@@ -42,7 +50,7 @@ def parse(topic: str) -> DeviceTopic | None:
     device_type, device_id, kind, command_id = match.groups()
     if command_id is not None:
         return DeviceTopic(device_type, device_id, "replies", command_id)
-    return DeviceTopic(device_type, device_id, kind)
+    return DeviceTopic(device_type, device_id, "status" if kind == "status" else "telemetry")
 
 
 def base(device_type: str, device_id: str) -> str:

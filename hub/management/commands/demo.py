@@ -1,0 +1,73 @@
+"""`manage.py demo`: the whole hub with 30 simulated devices of 3 types, ready to look at."""
+
+import shutil
+import sys
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+
+from hub import allinone, demo
+
+KEPT_AT_RESET = frozenset({"hub.lock"})
+
+
+class Command(BaseCommand):
+    help = "Run the whole hub with simulated devices. A second run keeps what the first one stored."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        only = parser.add_mutually_exclusive_group()
+        only.add_argument("--link", action="store_true", help="print another one-time sign-in link, and end")
+        only.add_argument("--reset", action="store_true", help="remove the demo's data, and end")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        if options["link"]:
+            self._link()
+        elif options["reset"]:
+            self._reset(settings.HUB_DATA_DIR)
+        else:
+            self._run()
+
+    def _run(self) -> None:
+        lock = allinone.lock_data_dir(settings.HUB_DATA_DIR)
+        allinone.refuse_taken_ports()
+        self.stdout.write("Preparing the database …")
+        call_command("migrate", verbosity=0, interactive=False)
+        password = demo.demo_password(settings.HUB_DATA_DIR)
+        user = demo.demo_user(password)
+        link = demo.sign_in_link(user)
+        simulators = demo.Simulators(demo.simulators_token(user))
+        code = allinone.AllInOne(lambda: self._started(link, password), [simulators.run]).run()
+        lock.close()
+        sys.exit(code)
+
+    def _started(self, link: str, password: str) -> None:
+        self.stdout.write(
+            f"\nTelemetry Hub: {settings.HUB_PUBLIC_URL}   user {demo.USERNAME}, password {password}\n"
+            f"Sign in once with this link:  {link}\n"
+            f"30 simulated devices come up and fill the last 24 hours.  Ctrl-C ends everything.\n"
+        )
+        self.stdout.flush()
+
+    def _link(self) -> None:
+        user = demo.User.objects.filter(username=demo.USERNAME).first()
+        if user is None:
+            raise CommandError("There is no demo user yet. Run `make demo` first.")
+        self.stdout.write(demo.sign_in_link(user))
+
+    def _reset(self, data_dir: Path) -> None:
+        """Empty the data directory. A database elsewhere is not ours to empty."""
+        if settings.HUB_DATABASE_URL is not None:
+            raise CommandError("HUB_DATABASE_URL is set: empty that database yourself, then run this again.")
+        with allinone.lock_data_dir(data_dir):
+            for path in data_dir.iterdir():
+                if path.name in KEPT_AT_RESET:
+                    continue
+                if path.is_dir():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink()
+        self.stdout.write(f"Removed the demo's data in {data_dir}.")
