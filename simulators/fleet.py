@@ -1,0 +1,135 @@
+"""Many simulated devices on one loop: started gently, kept alive by one timer, ended with goodbyes."""
+
+import asyncio
+import ssl
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Final
+
+from hub.limits import (
+    SIMULATOR_BACKFILL_CONCURRENCY,
+    SIMULATOR_CONNECT_CONCURRENCY,
+    SIMULATOR_GOODBYE_S,
+    SIMULATOR_OUTBOX_READINGS,
+)
+from simulators.connection import Doorway
+from simulators.device import Pace, SimulatedDevice
+from simulators.readings import Track
+from simulators.registration import Registered
+from simulators.tally import Tally
+from simulators.weather import Weather
+
+_TICK_S: Final = 1.0
+
+
+def wall_clock_ms() -> int:
+    """Unix milliseconds now."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class FleetPlan:
+    """How a fleet behaves. `interval_s` None: each type's own. `backfill_s` None: no past."""
+
+    seed: int = 1
+    interval_s: float | None = None
+    backfill_s: float | None = None
+    utc_offset_s: int = 0
+    outbox_readings: int = SIMULATOR_OUTBOX_READINGS
+
+
+class Fleet:
+    """Runs registered devices. `start()`, then watch `tally` and `failed`, then `stop()`."""
+
+    def __init__(
+        self, registered: Sequence[Registered], plan: FleetPlan, clock: Callable[[], int] = wall_clock_ms
+    ) -> None:
+        self.tally = Tally(devices=len(registered), filling=0 if plan.backfill_s is None else len(registered))
+        self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.devices: list[SimulatedDevice] = []
+        self._registered = registered
+        self._plan = plan
+        self._clock = clock
+        self._executor = ThreadPoolExecutor(SIMULATOR_CONNECT_CONCURRENCY, thread_name_prefix="connect")
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Begin to connect and to measure; sign-ins wait for each other."""
+        doorway = Doorway(
+            gate=asyncio.Semaphore(SIMULATOR_CONNECT_CONCURRENCY),
+            executor=self._executor,
+            tls=self._tls(),
+        )
+        filling = asyncio.Semaphore(SIMULATOR_BACKFILL_CONCURRENCY)
+        now_ms = self._clock()
+        weather = Weather(self._plan.seed, self._plan.utc_offset_s)
+        self.devices = [self._make(each, doorway, weather, now_ms) for each in self._registered]
+        for device in self.devices:
+            self._tasks.append(self._task(device.connection.run(), f"connect {device.device_id}"))
+            self._tasks.append(self._task(device.run(filling), f"measure {device.device_id}"))
+        self._tasks.append(self._task(self._tick(), "keep alive"))
+
+    async def stop(self, abrupt: bool = False) -> None:
+        """End all devices within SIMULATOR_GOODBYE_S: with goodbyes or, `abrupt`, with their last wills."""
+        await _cancel(self._tasks)
+        if abrupt:
+            for device in self.devices:
+                device.connection.cut()
+        elif self.devices:
+            goodbyes = [asyncio.create_task(each.connection.say_goodbye()) for each in self.devices]
+            await asyncio.wait(goodbyes, timeout=SIMULATOR_GOODBYE_S)
+            await _cancel(goodbyes)
+        # A thread may hang in a connect; nobody waits for it.
+        self._executor.shutdown(wait=False, cancel_futures=True)
+        self.failed.cancel()
+
+    def _make(
+        self, registered: Registered, doorway: Doorway, weather: Weather, now_ms: int
+    ) -> SimulatedDevice:
+        plan = self._plan
+        model_type = registered.plan.model_type
+        past_from_ms = None if plan.backfill_s is None else now_ms - round(plan.backfill_s * 1000)
+        newest_ms = registered.latest.newest_ms()
+        start_ms = now_ms if past_from_ms is None else max(past_from_ms, newest_ms or past_from_ms)
+        track = Track(model_type, registered.plan.device_id, plan.seed, min(start_ms, now_ms), weather)
+        track.restore(registered.latest.plain())
+        interval_ms = max(1, round((plan.interval_s or model_type.expected_interval_s) * 1000))
+        return SimulatedDevice(
+            registered,
+            track,
+            Pace(interval_ms, past_from_ms),
+            doorway,
+            self.tally,
+            self._clock,
+            plan.seed,
+            plan.outbox_readings,
+        )
+
+    def _tls(self) -> ssl.SSLContext | None:
+        """One context for all: each would read the certificates again."""
+        wanted = any(each.account.mqtt.tls for each in self._registered)
+        return ssl.create_default_context() if wanted else None
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(_TICK_S)
+            for device in self.devices:
+                device.connection.tick()
+
+    def _task(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        task = asyncio.create_task(work, name=name)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """A task never ends by itself: if one does, the fleet is broken and must say so."""
+        if not task.cancelled() and (error := task.exception()) is not None and not self.failed.done():
+            self.failed.set_exception(error)
+
+
+async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
