@@ -202,6 +202,9 @@ SIMULATOR_BACKFILL_CONCURRENCY: Final = 4
 """Devices that send their past at once, so that the live readings of the others get through."""
 
 SIMULATOR_BACKFILL_EVERY_S: Final = 60
+SIMULATOR_RECENT_S: Final = 600
+"""The end of a filled-in past, at the live interval: what the shortest charts show at first sight."""
+
 SIMULATOR_MAX_STEP_S: Final = 60.0
 """The longest step a model is asked to take; a longer pause is taken in several steps."""
 

@@ -16,7 +16,7 @@ from hub.limits import (
     SIMULATOR_OUTBOX_READINGS,
 )
 from simulators.connection import Connection, Doorway
-from simulators.readings import Track, first_past_moment, next_due, phase, take_message
+from simulators.readings import Track, first_past_moment, next_due, past_step, phase, take_message
 from simulators.registration import Registered
 from simulators.tally import Tally
 
@@ -83,14 +83,17 @@ class SimulatedDevice:
         await self._live()
 
     async def _fill_past(self, past_from_ms: int) -> None:
-        """Send the past up to now as arrays, each acknowledged before the next is made."""
+        """Send the past up to now as arrays, each acknowledged before the next is made.
+
+        The last minutes at the live interval, so that a chart of them is not empty at first sight.
+        """
         every_ms = self._pace.past_every_ms
         moment_ms = first_past_moment(past_from_ms, self._newest_ms, every_ms)
         waiting: deque[bytes] = deque()
         while True:
             while len(waiting) < MAX_READINGS_PER_MESSAGE and moment_ms < self._clock():
                 waiting.append(self._track.past(moment_ms))
-                moment_ms += every_ms
+                moment_ms += past_step(self._clock() - moment_ms, every_ms, self._pace.interval_ms)
             if not waiting:
                 return
             payload, num_readings = take_message(waiting)

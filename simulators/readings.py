@@ -7,7 +7,12 @@ from typing import Final
 
 import msgspec
 
-from hub.limits import MAX_PAYLOAD_BYTES, MAX_READINGS_PER_MESSAGE, SIMULATOR_MAX_STEP_S
+from hub.limits import (
+    MAX_PAYLOAD_BYTES,
+    MAX_READINGS_PER_MESSAGE,
+    SIMULATOR_MAX_STEP_S,
+    SIMULATOR_RECENT_S,
+)
 from simulators.spec import ModelType, Value
 from simulators.weather import Weather
 
@@ -70,6 +75,15 @@ def take_message(
 def first_past_moment(from_ms: int, newest_ms: int | None, every_ms: int) -> int:
     """Where filling in the past begins: at `from_ms`, but only what is newer than `newest_ms`."""
     return from_ms if newest_ms is None else max(from_ms, newest_ms + every_ms)
+
+
+def past_step(age_ms: int, every_ms: int, interval_ms: int) -> int:
+    """How far the next reading of the past is from one of this age: `every_ms`, and the live interval,
+    at least a second, within the last SIMULATOR_RECENT_S."""
+    older_by_ms = age_ms - SIMULATOR_RECENT_S * 1000
+    if older_by_ms <= 0:
+        return max(1_000, min(interval_ms, every_ms))
+    return max(1, min(every_ms, older_by_ms))
 
 
 def next_due(now_ms: int, interval_ms: int, phase_ms: int) -> int:

@@ -146,13 +146,17 @@ async def test_a_full_memory_drops_the_oldest_and_counts_it(broker: Mosquitto, e
         assert "No MQTT broker answers" in fleet.tally.trouble
 
 
+PAST_READINGS = (24 * 60 - 10) + 10 * 60 // 2
+"""24 h at one reading a minute, the last 10 minutes at the live interval of 2 s."""
+
+
 async def test_the_past_is_filled_in_before_the_present(broker: Mosquitto, ear: Ear) -> None:
     devices = registered(broker, count=3)
     began_ms = time.time_ns() // 1_000_000
-    async with running(devices, backfill_s=24 * 3600) as fleet:
+    async with running(devices, backfill_s=24 * 3600, interval_s=2) as fleet:
         await eventually(lambda: fleet.tally.filled == 9)
         await eventually(lambda: all("seq" in ear.readings(each.plan.device_id)[-1] for each in devices))
-        assert fleet.tally.filled_readings == pytest.approx(9 * 1440, abs=9)
+        assert fleet.tally.filled_readings == pytest.approx(9 * PAST_READINGS, abs=18)
     for device in devices:
         check_past(ear, device.plan.device_id, began_ms)
 
@@ -166,9 +170,11 @@ def check_past(ear: Ear, device_id: str, began_ms: int) -> None:
     times = [each["ts"] for each in readings]
     assert times == sorted(set(times))
     past = [each for each in readings if "seq" not in each]
-    assert len(past) in (1440, 1441)
+    assert len(past) == pytest.approx(PAST_READINGS, abs=2)
     assert abs(past[0]["ts"] - (began_ms - 24 * HOUR_MS)) < 5000
-    assert {b["ts"] - a["ts"] for a, b in itertools.pairwise(past)} == {60_000}
+    steps = [b["ts"] - a["ts"] for a, b in itertools.pairwise(past)]
+    assert set(steps[:1400]) == {60_000}
+    assert set(steps[-250:]) == {2_000}, "the last minutes are as dense as the present"
     live = readings[len(past) :]
     assert [each["seq"] for each in live] == list(range(len(live)))
     if "energy_kwh" in past[0]["values"]:
@@ -179,11 +185,11 @@ def check_past(ear: Ear, device_id: str, began_ms: int) -> None:
 async def test_only_what_the_hub_does_not_know_is_filled_in(broker: Mosquitto, ear: Ear) -> None:
     newest = datetime.fromtimestamp(time.time() - 1800, tz=UTC)
     latest = Latest({"temperature": LatestValue(20.0, newest)})
-    async with running(registered(broker, latest=latest), backfill_s=24 * 3600) as fleet:
+    async with running(registered(broker, latest=latest), backfill_s=24 * 3600, interval_s=2) as fleet:
         await eventually(lambda: fleet.tally.filled == 1)
         await eventually(lambda: "seq" in (ear.readings("f-thermostat-001") or [{}])[-1])
         past = [each for each in ear.readings("f-thermostat-001") if "seq" not in each]
-        assert len(past) in (29, 30)
+        assert len(past) == pytest.approx(20 + 300, abs=3)
         assert past[0]["ts"] == pytest.approx(newest.timestamp() * 1000 + 60_000, abs=2)
         assert past[0]["values"]["temperature"] == pytest.approx(20.0, abs=1.0)
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.limits import MAX_PAYLOAD_BYTES, MAX_READINGS_PER_MESSAGE
-from simulators.readings import first_past_moment, next_due, phase, take_message
+from simulators.readings import first_past_moment, next_due, past_step, phase, take_message
 
 READINGS = st.lists(st.integers(1, 400).map(lambda size: b'{"x":"' + b"a" * size + b'"}'), min_size=1)
 
@@ -44,6 +44,13 @@ def test_only_what_is_newer_than_the_hub_knows_is_filled_in() -> None:
     assert first_past_moment(1000, None, 60) == 1000
     assert first_past_moment(1000, 500, 60) == 1000
     assert first_past_moment(1000, 2000, 60) == 2060
+
+
+def test_the_past_is_filled_in_by_the_minute_and_its_end_as_dense_as_the_present():
+    assert past_step(24 * 3_600_000, 60_000, 5_000) == 60_000
+    assert past_step(630_000, 60_000, 5_000) == 30_000
+    assert past_step(600_000, 60_000, 5_000) == 5_000
+    assert past_step(600_000, 60_000, 300_000) == 60_000
 
 
 @given(now_ms=st.integers(0, 2**42), interval_ms=st.integers(1, 10**6), share=st.floats(0, 0.999))
