@@ -149,6 +149,9 @@ async def test_a_full_memory_drops_the_oldest_and_counts_it(broker: Mosquitto, e
 PAST_READINGS = (24 * 60 - 10) + 10 * 60 // 2
 """24 h at one reading a minute, the last 10 minutes at the live interval of 2 s."""
 
+SLACK = 15
+"""Half a minute of filling in on a busy machine: meanwhile the present goes on."""
+
 
 async def test_the_past_is_filled_in_before_the_present(broker: Mosquitto, ear: Ear) -> None:
     devices = registered(broker, count=3)
@@ -156,7 +159,7 @@ async def test_the_past_is_filled_in_before_the_present(broker: Mosquitto, ear: 
     async with running(devices, backfill_s=24 * 3600, interval_s=2) as fleet:
         await eventually(lambda: fleet.tally.filled == 9)
         await eventually(lambda: all("seq" in ear.readings(each.plan.device_id)[-1] for each in devices))
-        assert fleet.tally.filled_readings == pytest.approx(9 * PAST_READINGS, abs=18)
+        assert fleet.tally.filled_readings == pytest.approx(9 * PAST_READINGS, abs=9 * SLACK)
     for device in devices:
         check_past(ear, device.plan.device_id, began_ms)
 
@@ -170,7 +173,7 @@ def check_past(ear: Ear, device_id: str, began_ms: int) -> None:
     times = [each["ts"] for each in readings]
     assert times == sorted(set(times))
     past = [each for each in readings if "seq" not in each]
-    assert len(past) == pytest.approx(PAST_READINGS, abs=2)
+    assert len(past) == pytest.approx(PAST_READINGS, abs=SLACK)
     assert abs(past[0]["ts"] - (began_ms - 24 * HOUR_MS)) < 5000
     steps = [b["ts"] - a["ts"] for a, b in itertools.pairwise(past)]
     assert set(steps[:1400]) == {60_000}
@@ -189,7 +192,7 @@ async def test_only_what_the_hub_does_not_know_is_filled_in(broker: Mosquitto, e
         await eventually(lambda: fleet.tally.filled == 1)
         await eventually(lambda: "seq" in (ear.readings("f-thermostat-001") or [{}])[-1])
         past = [each for each in ear.readings("f-thermostat-001") if "seq" not in each]
-        assert len(past) == pytest.approx(20 + 300, abs=3)
+        assert len(past) == pytest.approx(20 + 300, abs=SLACK)
         assert past[0]["ts"] == pytest.approx(newest.timestamp() * 1000 + 60_000, abs=2)
         assert past[0]["values"]["temperature"] == pytest.approx(20.0, abs=1.0)
 
