@@ -11,6 +11,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from hub import allinone, demo
+from hub.accounts.models import User
 
 KEPT_AT_RESET = frozenset({"hub.lock"})
 
@@ -53,7 +54,7 @@ class Command(BaseCommand):
         self.stdout.flush()
 
     def _link(self) -> None:
-        user = demo.User.objects.filter(username=demo.USERNAME).first()
+        user = User.objects.filter(username=demo.USERNAME).first()
         if user is None:
             raise CommandError("There is no demo user yet. Run `make demo` first.")
         self.stdout.write(demo.sign_in_link(user))
