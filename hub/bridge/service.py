@@ -41,6 +41,15 @@ class Bridge:
         self._worker = Worker(inbox, self._link, self._senders, self._storing, self._forwarder, self._records)
         self._reporter = Reporter(slot, source, self._link, self._storing, self._worker, self._senders)
 
+    def not_ready(self) -> list[str]:
+        """Why it does not do its work now; nothing when it does. From any thread."""
+        reasons = []
+        if not self._link.receiving:
+            reasons.append("Not connected to the MQTT broker: nothing is received.")
+        if not self._storing.storing:
+            reasons.append("The database does not take what was received; it will be tried again.")
+        return reasons
+
     async def run(self) -> None:
         """Until cancelled: then the step under way is finished, acknowledged, and the link closed."""
         background = [

@@ -7,9 +7,10 @@ from typing import Any
 
 from channels.layers import get_channel_layer
 from django.conf import settings
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 from devices.mqtt import bridge_address
+from hub.bridge.health import HealthServer
 from hub.bridge.service import Bridge
 from hub.history.opening import get_history
 
@@ -29,7 +30,11 @@ async def _run() -> None:
     assert layer is not None
     address = bridge_address(settings.HUB_BRIDGE_SLOT)
     logger.info("Bridge %s: broker %s:%d", settings.HUB_BRIDGE_SLOT, address.host, address.port)
-    task = asyncio.create_task(Bridge(settings.HUB_BRIDGE_SLOT, address, store, layer).run())
+    bridge = Bridge(settings.HUB_BRIDGE_SLOT, address, store, layer)
+    health = None
+    if settings.HUB_METRICS_PORT is not None:
+        health = _serve_health(settings.HUB_METRICS_PORT, bridge)
+    task = asyncio.create_task(bridge.run())
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, task.cancel)
@@ -38,4 +43,17 @@ async def _run() -> None:
     except asyncio.CancelledError:
         logger.info("Bridge %s: ended", settings.HUB_BRIDGE_SLOT)
     finally:
+        if health is not None:
+            health.stop()
         store.close()
+
+
+def _serve_health(port: int, bridge: Bridge) -> HealthServer:
+    try:
+        server = HealthServer(port, bridge.not_ready)
+    except OSError as error:
+        raise CommandError(
+            f"Cannot listen on port {port} ({error.strerror}). Set HUB_METRICS_PORT to a free one."
+        ) from error
+    server.start()
+    return server
