@@ -15,6 +15,7 @@ import time
 from collections import Counter
 
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Origin
 
 STAMP = re.compile(r'\["stamp-(\d+)",(\d+)')
 FRAME = re.compile(r'"frame":(\d+)')
@@ -39,7 +40,7 @@ class Dashboards:
         headers = {"Cookie": f"sessionid={self.session}"} if self.session else {}
         async with self._gate:
             socket = await connect(
-                self.url, origin="http://localhost:8000", additional_headers=headers, compression=None
+                self.url, origin=Origin("http://localhost:8000"), additional_headers=headers, compression=None
             )
             if self.session:
                 await socket.recv()

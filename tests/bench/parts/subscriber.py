@@ -20,8 +20,15 @@ def main(host: str, port: int) -> None:
             print(num_messages, flush=True)
 
     client.on_message = count
-    client.on_connect = lambda *_: client.subscribe("devices/+/+/telemetry", 1)
-    client.on_subscribe = lambda *_: print("ready", flush=True)
+
+    def subscribe(*_: object) -> None:
+        client.subscribe("devices/+/+/telemetry", 1)
+
+    def ready(*_: object) -> None:
+        print("ready", flush=True)
+
+    client.on_connect = subscribe
+    client.on_subscribe = ready
     client.connect(host, port)
     client.loop_forever()
 

@@ -27,5 +27,6 @@ class TelemetryConsumer(AsyncWebsocketConsumer):
         await self.send(text_data=event["data"])
 
 
-_route: Any = path("ws/live/", TelemetryConsumer.as_asgi())
-application = ProtocolTypeRouter({"http": django_application, "websocket": URLRouter([_route])})
+consumer: Any = TelemetryConsumer.as_asgi()
+routes: Any = [path("ws/live/", consumer)]
+application = ProtocolTypeRouter({"http": django_application, "websocket": URLRouter(routes)})
