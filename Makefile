@@ -46,7 +46,7 @@ bench: ## measure ingest and fan-out; figures, not tests
 
 screenshots: ## make the pictures of the README from a running demo
 	$(SETUP) test
-	@exec $(RUN) tools/screenshots.py $(ARGS)
+	@exec $(RUN) -m tools.screenshots $(ARGS)
 
 clean: ## remove caches and reports; leaves the environment and the data
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis test-results .setup.log
