@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import tempfile
 from pathlib import Path
 from typing import NamedTuple, TypedDict
 from urllib.parse import unquote, urlsplit
@@ -74,9 +75,10 @@ def bridge_password() -> str:
         return unquote(given)
     path = Path(settings.HUB_DATA_DIR) / "bridge_password"
     if not path.exists():
-        draft = path.with_suffix(f".{os.getpid()}")
-        draft.touch(mode=0o600)
-        draft.write_text(secrets.token_urlsafe(32))
+        descriptor, draft_name = tempfile.mkstemp(prefix="bridge_password.", dir=path.parent)
+        draft = Path(draft_name)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(32))
         # A link, not a rename: of two processes that start together one wins for both.
         try:
             os.link(draft, path)

@@ -60,7 +60,9 @@ class Forwarder:
 
     async def _send(self, group: str, event: dict[str, Any]) -> None:
         try:
-            await asyncio.wait_for(self._layer.group_send(group, event), FORWARD_TIMEOUT_S)
+            # Not wait_for: in Python 3.11 it loses a cancellation that meets the end of the send.
+            async with asyncio.timeout(FORWARD_TIMEOUT_S):
+                await self._layer.group_send(group, event)
         except (OSError, TimeoutError, RedisError) as error:
             self.num_dropped += 1
             if time.monotonic() - self._complained_s > _COMPLAIN_EVERY_S:

@@ -137,7 +137,8 @@ class Link:
         connected_s = alive_s = time.monotonic()
         while not self._lost.is_set():
             try:
-                await asyncio.wait_for(self._lost.wait(), _MISC_EVERY_S)
+                async with asyncio.timeout(_MISC_EVERY_S):
+                    await self._lost.wait()
             except TimeoutError:
                 now_s = time.monotonic()
                 if not self._answered.is_set() and now_s - connected_s > _CONNACK_WITHIN_S:

@@ -104,7 +104,8 @@ class Worker:
     async def _pause(self) -> None:
         """Until a message comes, which then leaves at once, or registry and silence are due again."""
         try:
-            await asyncio.wait_for(self._inbox.wait(), REGISTRY_MAX_AGE_S / 4)
+            async with asyncio.timeout(REGISTRY_MAX_AGE_S / 4):
+                await self._inbox.wait()
         except TimeoutError:
             return
 

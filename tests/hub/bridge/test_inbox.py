@@ -19,28 +19,29 @@ async def test_messages_leave_in_the_order_in_which_they_came():
 
 async def test_it_is_full_at_its_capacity_and_has_room_again_only_well_below():
     inbox = Inbox(capacity=4, resume_at=2)
-    for _ in range(3):
+    filling = []
+    for _ in range(4):
         inbox.put(message())
-    assert not inbox.is_full
-    inbox.put(message())
-    assert inbox.is_full
-    inbox.take(1)
-    assert not inbox.has_room
-    inbox.take(1)
-    assert inbox.has_room
+        filling.append(inbox.is_full)
+    assert filling == [False, False, False, True]
+    draining = []
+    for _ in range(2):
+        inbox.take(1)
+        draining.append(inbox.has_room)
+    assert draining == [False, True]
 
 
 async def test_large_messages_fill_it_by_their_bytes():
     inbox = Inbox(capacity_bytes=1_000, resume_at_bytes=500)
     for qos in (0, 1, 1):
         inbox.put(message(b"x" * 400, qos=qos))
-    assert inbox.is_full
+    filled = inbox.is_full
     inbox.take(1)
-    assert not inbox.has_room
+    taken = inbox.has_room
     inbox.drop_redelivered()
-    assert inbox.has_room
+    dropped = inbox.has_room
     inbox.put(message(b"x" * 1_000))
-    assert inbox.is_full
+    assert (filled, taken, dropped, inbox.is_full) == (True, False, True, True)
 
 
 async def test_waiting_ends_when_a_message_comes_and_only_then():
@@ -71,9 +72,10 @@ async def test_what_the_broker_will_send_again_is_dropped_with_its_connection():
 
 async def test_it_says_since_when_the_oldest_waits():
     inbox = Inbox()
-    assert inbox.oldest_ms is None
-    inbox.put(message(arrived_ms=5))
-    inbox.put(message(arrived_ms=9))
-    assert inbox.oldest_ms == 5
-    inbox.take(1)
-    assert inbox.oldest_ms == 9
+    oldest = [inbox.oldest_ms]
+    for arrived_ms in (5, 9):
+        inbox.put(message(arrived_ms=arrived_ms))
+    for _ in range(2):
+        oldest.append(inbox.oldest_ms)
+        inbox.take(1)
+    assert [*oldest, inbox.oldest_ms] == [None, 5, 9, None]

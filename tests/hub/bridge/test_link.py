@@ -194,13 +194,11 @@ async def test_silence_counts_again_from_when_reading_went_on(start: Start, brok
     before_ms = link.receiving_since_ms
     assert before_ms == link.changed_ms
     broker.publish(TOPIC, b"x", 1)
-    await until(lambda: inbox.is_full)
-    assert link.receiving_since_ms is None
+    await until(lambda: inbox.is_full and link.receiving_since_ms is None)
     await asyncio.sleep(0.003)
     inbox.take(1)
     link.resume_if_drained()
-    assert link.receiving_since_ms is not None
-    assert link.receiving_since_ms > before_ms
+    assert (link.receiving_since_ms or 0) > before_ms
     assert link.changed_ms == before_ms
 
 

@@ -12,8 +12,8 @@ from hub.bridge.senders import Senders
 from hub.bridge.storing import Storing
 from hub.history.store import Arrivals, Batch, Reading
 from hub.protocol.frames import Frame
-from tests.hub.bridge.conftest import TroubledStore
 from tests.hub.bridge.parts import NOW_MS
+from tests.hub.bridge.trouble import TroubledStore
 
 pytestmark = pytest.mark.usefixtures("thermostat")
 
@@ -98,9 +98,14 @@ async def test_a_type_that_was_made_a_moment_ago_comes_with_its_device(senders: 
 async def test_an_id_that_nobody_knows_is_asked_for_once_a_second(
     senders: Senders, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ):
-    asked = []
+    asked: list[float] = []
     load_version = registry_queries.load_version
-    monkeypatch.setattr(registry_queries, "load_version", lambda: asked.append(clock.now_s) or load_version())
+
+    def load() -> int:
+        asked.append(clock.now_s)
+        return load_version()
+
+    monkeypatch.setattr(registry_queries, "load_version", load)
     for _ in range(40):
         await look(senders, "nobody")
         clock.now_s += 0.05

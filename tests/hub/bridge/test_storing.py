@@ -15,8 +15,8 @@ from hub.bridge.storing import Storing
 from hub.history.store import StoreUnavailableError
 from hub.protocol import frames
 from hub.protocol.frames import Frame
-from tests.hub.bridge.conftest import TroubledStore, unavailable
 from tests.hub.bridge.parts import NOW_MS, T1, T2, accepted, changes_of, refusal, registry_of, until
+from tests.hub.bridge.trouble import TroubledStore, unavailable
 
 KEYS = [T1.key, T2.key]
 
