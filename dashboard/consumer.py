@@ -35,7 +35,7 @@ from dashboard.streams import Stream, SummaryStream, TypeStream
 from dashboard.threads import in_thread
 from dashboard.wire import Receive, Send, Wire
 from devices.access import Viewer
-from hub.limits import (
+from hub.limits.live import (
     AUTHENTICATE_WITHIN_S,
     FRAME_LOG_KEPT_MS,
     HEARTBEAT_EVERY_S,

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from dashboard.messages import BridgeHealth, TypeCounts
-from hub.limits import BRIDGE_GROUP_SILENT_MS, BRIDGE_ROW_STALE_MS
+from hub.limits.bridge import BRIDGE_GROUP_SILENT_MS, BRIDGE_ROW_STALE_MS
 
 
 class Report(msgspec.Struct, frozen=True):

@@ -15,7 +15,7 @@ from dashboard.messages import BridgeHealth, TypeCounts
 from dashboard.snapshot import read_counts, read_slugs
 from dashboard.threads import in_thread
 from devices.models import BridgeReport
-from hub.limits import SUMMARY_REFRESH_S
+from hub.limits.live import SUMMARY_REFRESH_S
 from hub.protocol.frames import HUB_GROUP
 
 logger = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from hub.limits import LAYER_LEAVE_TIMEOUT_S, LAYER_RETRY_S
+from hub.limits.live import LAYER_LEAVE_TIMEOUT_S, LAYER_RETRY_S
 
 logger = logging.getLogger(__name__)
 

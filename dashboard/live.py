@@ -22,7 +22,7 @@ from dashboard.threads import in_thread
 from dashboard.wire import Wire
 from hub.history.opening import get_history
 from hub.history.store import HistoryStore
-from hub.limits import GOODBYE_S, LIVE_TICK_S, RIGHTS_CHECK_EVERY_S
+from hub.limits.live import GOODBYE_S, LIVE_TICK_S, RIGHTS_CHECK_EVERY_S
 
 logger = logging.getLogger(__name__)
 

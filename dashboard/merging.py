@@ -10,7 +10,7 @@ from collections.abc import Set as AbstractSet
 import msgspec
 
 from dashboard.ring import Entry, Part
-from hub.limits import FRAME_MAX_BYTES, FRAME_MAX_ROWS
+from hub.limits.live import FRAME_MAX_BYTES, FRAME_MAX_ROWS
 from hub.protocol import frames
 from hub.protocol.frames import FrameKind, Row, StateChange
 from hub.protocol.telemetry import Value

@@ -8,13 +8,13 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from hub.limits import (
+from hub.limits.live import (
     CLIENT_MESSAGE_MAX_BYTES,
     MAX_DEVICES_PER_SUBSCRIPTION,
-    MAX_SEQ,
     MAX_STREAM_NAME_CHARS,
     MAX_UNACKED_FRAMES,
 )
+from hub.limits.telemetry import MAX_SEQ
 
 VERSION: Final = 1
 

@@ -10,7 +10,7 @@ from collections.abc import Set as AbstractSet
 
 from dashboard.merging import join_run, merge_span, select_run
 from dashboard.ring import Entry, Part, Ring
-from hub.limits import MAX_UNACKED_FRAMES, MERGE_WHEN_BEHIND_S
+from hub.limits.live import MAX_UNACKED_FRAMES, MERGE_WHEN_BEHIND_S
 from hub.protocol import frames
 
 

@@ -1,6 +1,6 @@
 """How much a client may say. Pure; time is told."""
 
-from hub.limits import ACKS_PER_STREAM_PER_S, CLIENT_MESSAGES_BURST, CLIENT_MESSAGES_PER_S
+from hub.limits.live import ACKS_PER_STREAM_PER_S, CLIENT_MESSAGES_BURST, CLIENT_MESSAGES_PER_S
 
 
 class Bucket:

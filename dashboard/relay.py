@@ -19,7 +19,7 @@ from dashboard.listening import GroupListener
 from dashboard.positions import Positions
 from dashboard.ring import Entry, Ring
 from hub.history.store import Head, HistoryStore, StoreError
-from hub.limits import (
+from hub.limits.live import (
     RELAY_HEADS_EVERY_S,
     RELAY_HEADS_EVERY_WITHOUT_LAYER_S,
     RELAY_INBOX_FRAMES,

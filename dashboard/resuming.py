@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from dashboard.ring import Entry
 from hub.history.store import Head
-from hub.limits import FRAME_LOG_KEPT_MS
+from hub.limits.live import FRAME_LOG_KEPT_MS
 from hub.protocol.frames import Cursor, Frame
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from hub.limits import RELAY_RING_BYTES, RELAY_RING_FRAMES
+from hub.limits.live import RELAY_RING_BYTES, RELAY_RING_FRAMES
 from hub.protocol import frames
 from hub.protocol.frames import Frame, FrameKind, Row
 

@@ -15,7 +15,7 @@ from devices.models import Device, DeviceState, DeviceType, State
 from devices.presence_of import Presence, presence_of
 from devices.shapes import device_shape, device_type_shape
 from hub.history.store import HistoryStore, Latest
-from hub.limits import SNAPSHOT_DEVICES_PER_PART
+from hub.limits.live import SNAPSHOT_DEVICES_PER_PART
 
 
 class SnapshotParts(msgspec.Struct, frozen=True):

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 from dashboard.messages import Close, ServerMessage, encode
-from hub.limits import WIRE_MAX_WAITING
+from hub.limits.live import WIRE_MAX_WAITING
 
 logger = logging.getLogger(__name__)
 

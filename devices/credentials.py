@@ -6,7 +6,7 @@ import hmac
 import secrets
 from typing import Final
 
-from hub.limits import DEVICE_TOKEN_BYTES
+from hub.limits.registry import DEVICE_TOKEN_BYTES
 
 ROUNDS: Final = 101
 """Mosquitto's own number. A token has 256 random bits, so more rounds would protect nothing."""

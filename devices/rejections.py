@@ -10,14 +10,12 @@ from django.db import transaction
 from django.db.models import F
 
 from devices.models import Device, Rejection
-from hub.limits import (
+from hub.limits.bridge import REJECTION_DETAIL_CHARS, REJECTION_METRICS_PER_DEVICE, REJECTION_WINDOW_MS
+from hub.limits.telemetry import (
     MAX_DEVICE_ID_CHARS,
     MAX_METRIC_KEY_CHARS,
     MAX_PAYLOAD_BYTES,
     MAX_TYPE_SLUG_CHARS,
-    REJECTION_DETAIL_CHARS,
-    REJECTION_METRICS_PER_DEVICE,
-    REJECTION_WINDOW_MS,
 )
 
 

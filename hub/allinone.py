@@ -25,7 +25,8 @@ from hub.asgi import application
 from hub.bridge.service import Bridge
 from hub.broker.children import Child, broker_child
 from hub.history.opening import get_history
-from hub.limits import CLIENT_MESSAGE_MAX_BYTES, END_PART_WITHIN_S
+from hub.limits.bridge import END_PART_WITHIN_S
+from hub.limits.live import CLIENT_MESSAGE_MAX_BYTES
 
 logger = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from django.conf import settings
 
 from hub.accounts.models import ApiToken, User
 from hub.accounts.signin import make_link
-from hub.limits import END_PART_WITHIN_S, SIMULATORS_RESTART_MAX_S
+from hub.limits.bridge import END_PART_WITHIN_S, SIMULATORS_RESTART_MAX_S
 
 logger = logging.getLogger(__name__)
 

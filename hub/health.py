@@ -21,7 +21,8 @@ from redis.exceptions import RedisError
 from devices.models import BridgeReport
 from hub.history.opening import get_history
 from hub.history.store import StoreError
-from hub.limits import BRIDGE_ROW_STALE_MS, HEALTH_CHECK_TIMEOUT_S
+from hub.limits.bridge import BRIDGE_ROW_STALE_MS
+from hub.limits.registry import HEALTH_CHECK_TIMEOUT_S
 
 REGISTRY_DOWN: Final = "The registry's database does not answer."
 NOT_MIGRATED: Final = "Migrations are missing: run `manage.py migrate`."

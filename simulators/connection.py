@@ -12,10 +12,8 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from hub.limits import (
-    MQTT_KEEPALIVE_S,
-    RECONNECT_MAX_S,
-    RECONNECT_MIN_S,
+from hub.limits.bridge import MQTT_KEEPALIVE_S, RECONNECT_MAX_S, RECONNECT_MIN_S
+from hub.limits.simulators import (
     SIMULATOR_CONNECT_TIMEOUT_S,
     SIMULATOR_INFLIGHT_MESSAGES,
     SIMULATOR_REFUSED_RETRY_MAX_S,

@@ -9,12 +9,12 @@ from typing import Final
 
 import msgspec
 
-from hub.limits import (
-    MAX_READINGS_PER_MESSAGE,
+from hub.limits.simulators import (
     SIMULATOR_BACKFILL_EVERY_S,
     SIMULATOR_INFLIGHT_MESSAGES,
     SIMULATOR_OUTBOX_READINGS,
 )
+from hub.limits.telemetry import MAX_READINGS_PER_MESSAGE
 from simulators.connection import Connection, Doorway
 from simulators.readings import Track, first_past_moment, next_due, past_step, phase, take_message
 from simulators.registration import Registered

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
 
-from hub.limits import (
+from hub.limits.simulators import (
     SIMULATOR_BACKFILL_CONCURRENCY,
     SIMULATOR_CONNECT_CONCURRENCY,
     SIMULATOR_GOODBYE_S,

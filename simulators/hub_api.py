@@ -9,7 +9,11 @@ from typing import Any, Final, TypeVar
 import httpx
 import msgspec
 
-from hub.limits import SIMULATOR_HTTP_ATTEMPTS, SIMULATOR_HTTP_TIMEOUT_S, SIMULATOR_REGISTER_CONCURRENCY
+from hub.limits.simulators import (
+    SIMULATOR_HTTP_ATTEMPTS,
+    SIMULATOR_HTTP_TIMEOUT_S,
+    SIMULATOR_REGISTER_CONCURRENCY,
+)
 from simulators.spec import Value
 
 T = TypeVar("T")

@@ -7,12 +7,8 @@ from typing import Final
 
 import msgspec
 
-from hub.limits import (
-    MAX_PAYLOAD_BYTES,
-    MAX_READINGS_PER_MESSAGE,
-    SIMULATOR_MAX_STEP_S,
-    SIMULATOR_RECENT_S,
-)
+from hub.limits.simulators import SIMULATOR_MAX_STEP_S, SIMULATOR_RECENT_S
+from hub.limits.telemetry import MAX_PAYLOAD_BYTES, MAX_READINGS_PER_MESSAGE
 from simulators.spec import ModelType, Value
 from simulators.weather import Weather
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 
 from devices.api.times import iso
 from hub.history.store import HistoryStore, RawRow
-from hub.limits import ROWS_PAGE_MAX
+from hub.limits.history import ROWS_PAGE_MAX
 from hub.protocol.telemetry import Value
 
 

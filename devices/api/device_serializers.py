@@ -11,7 +11,8 @@ from devices.models import Device, State
 from devices.presence_of import Presence
 from devices.selection import ORDERINGS
 from devices.shapes import device_shape
-from hub.limits import MAX_DEVICE_ID_CHARS, MAX_NAME_CHARS, MAX_SEARCH_CHARS, MAX_TOKEN_GRACE_S
+from hub.limits.registry import MAX_NAME_CHARS, MAX_SEARCH_CHARS, MAX_TOKEN_GRACE_S
+from hub.limits.telemetry import MAX_DEVICE_ID_CHARS
 from hub.protocol.topics import DEVICE_ID_PATTERN
 
 _ID_TEXT: Final = (

@@ -6,13 +6,9 @@ from typing import Any
 from rest_framework import serializers
 
 from devices.api.strict import Moment, PageQuery, StrictSerializer, Words, one_of
-from hub.limits import (
-    MAX_DEVICE_ID_CHARS,
-    READ_POINTS_DEFAULT,
-    READ_POINTS_MAX,
-    READINGS_DEFAULT_RANGE_MS,
-    REJECTIONS_PAGE_SIZE_MAX,
-)
+from hub.limits.history import READ_POINTS_DEFAULT, READ_POINTS_MAX
+from hub.limits.registry import READINGS_DEFAULT_RANGE_MS, REJECTIONS_PAGE_SIZE_MAX
+from hub.limits.telemetry import MAX_DEVICE_ID_CHARS
 
 
 class ValueSerializer(serializers.Serializer[None]):

@@ -2,7 +2,7 @@
 
 from rest_framework.pagination import PageNumberPagination
 
-from hub.limits import PAGE_SIZE, PAGE_SIZE_MAX, REJECTIONS_PAGE_SIZE, REJECTIONS_PAGE_SIZE_MAX
+from hub.limits.registry import PAGE_SIZE, PAGE_SIZE_MAX, REJECTIONS_PAGE_SIZE, REJECTIONS_PAGE_SIZE_MAX
 
 
 class Pages(PageNumberPagination):

@@ -7,7 +7,7 @@ from typing import IO, Any
 from rest_framework.exceptions import APIException, ParseError
 from rest_framework.parsers import JSONParser
 
-from hub.limits import MAX_REQUEST_BODY_BYTES, MAX_REQUEST_DEPTH
+from hub.limits.registry import MAX_REQUEST_BODY_BYTES, MAX_REQUEST_DEPTH
 
 
 class BodyTooLarge(APIException):

@@ -9,13 +9,13 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from devices.api.times import moment_ms
-from hub.limits import (
-    MAX_ABS_NUMBER,
+from hub.limits.registry import (
     MAX_LABEL_KEY_CHARS,
     MAX_LABEL_VALUE_CHARS,
     MAX_LABELS_PER_DEVICE,
     PAGE_SIZE_MAX,
 )
+from hub.limits.telemetry import MAX_ABS_NUMBER
 
 _LABEL_KEY: Final = rf"^[A-Za-z0-9][A-Za-z0-9_.-]{{0,{MAX_LABEL_KEY_CHARS - 1}}}\Z"
 _LABEL_KEY_TEXT: Final = (

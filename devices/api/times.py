@@ -4,7 +4,7 @@ import datetime as dt
 import re
 from typing import Final
 
-from hub.limits import MAX_SEQ
+from hub.limits.telemetry import MAX_SEQ
 from hub.protocol.telemetry import parse_ts
 
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)

@@ -6,19 +6,17 @@ from rest_framework import serializers
 
 from devices.api.strict import Number, PageQuery, StrictSerializer
 from devices.models import MetricKind, UnknownMetrics
-from hub.limits import (
+from hub.limits.registry import (
     MAX_DESCRIPTION_CHARS,
     MAX_EXPECTED_INTERVAL_S,
-    MAX_METRIC_KEY_CHARS,
-    MAX_METRICS_PER_TYPE,
     MAX_NAME_CHARS,
     MAX_PRECISION,
     MAX_RETENTION_DAYS,
     MAX_SEARCH_CHARS,
-    MAX_TYPE_SLUG_CHARS,
     MAX_UNIT_CHARS,
     MIN_EXPECTED_INTERVAL_S,
 )
+from hub.limits.telemetry import MAX_METRIC_KEY_CHARS, MAX_METRICS_PER_TYPE, MAX_TYPE_SLUG_CHARS
 from hub.protocol.topics import METRIC_KEY_PATTERN, RESERVED_METRIC_KEYS, TYPE_SLUG_PATTERN
 
 _SLUG_TEXT: Final = (

@@ -5,7 +5,7 @@ from typing import ClassVar
 from django.db import models
 
 from devices.models.registry import Device
-from hub.limits import MAX_DEVICE_ID_CHARS, MAX_METRIC_KEY_CHARS, MAX_TYPE_SLUG_CHARS
+from hub.limits.telemetry import MAX_DEVICE_ID_CHARS, MAX_METRIC_KEY_CHARS, MAX_TYPE_SLUG_CHARS
 
 
 class State(models.TextChoices):

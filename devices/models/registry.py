@@ -5,7 +5,7 @@ from typing import ClassVar
 from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 
-from hub.limits import MAX_DEVICE_ID_CHARS, MAX_METRIC_KEY_CHARS, MAX_TYPE_SLUG_CHARS
+from hub.limits.telemetry import MAX_DEVICE_ID_CHARS, MAX_METRIC_KEY_CHARS, MAX_TYPE_SLUG_CHARS
 from hub.protocol.topics import (
     DEVICE_ID_PATTERN,
     METRIC_KEY_PATTERN,

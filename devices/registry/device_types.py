@@ -9,7 +9,8 @@ from devices.models import DeviceType, Metric
 from devices.registry.changes import RegistryConflictError, assign, lock, next_version
 from devices.shapes import metric_shape
 from hub.history.opening import get_history
-from hub.limits import MAX_METRICS_PER_TYPE, METRIC_DATA_DEVICES_PER_QUERY
+from hub.limits.registry import METRIC_DATA_DEVICES_PER_QUERY
+from hub.limits.telemetry import MAX_METRICS_PER_TYPE
 
 _METRIC_DEFAULTS: Final[dict[str, Any]] = {
     "name": "",

@@ -17,7 +17,7 @@ from django.views import View
 from django.views.decorators.cache import never_cache
 
 from hub.accounts.models import SignInLink, User
-from hub.limits import SIGN_IN_LINK_BYTES, SIGN_IN_LINK_VALID_S
+from hub.limits.registry import SIGN_IN_LINK_BYTES, SIGN_IN_LINK_VALID_S
 
 _BACKEND = "django.contrib.auth.backends.ModelBackend"
 _USED_OR_EXPIRED = (

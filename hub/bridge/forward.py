@@ -14,7 +14,7 @@ from typing import Any
 from channels.layers import BaseChannelLayer
 from redis.exceptions import RedisError
 
-from hub.limits import FORWARD_QUEUE_FRAMES, FORWARD_TIMEOUT_S
+from hub.limits.bridge import FORWARD_QUEUE_FRAMES, FORWARD_TIMEOUT_S
 from hub.protocol.frames import HUB_GROUP, Frame, frame_event, group_name
 
 logger = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ from collections import deque
 
 import msgspec
 
-from hub.limits import INBOX_MAX_BYTES, INBOX_MAX_MESSAGES, INBOX_RESUME_BYTES, INBOX_RESUME_MESSAGES
+from hub.limits.bridge import INBOX_MAX_BYTES, INBOX_MAX_MESSAGES, INBOX_RESUME_BYTES, INBOX_RESUME_MESSAGES
 
 
 class Message(msgspec.Struct, frozen=True, gc=False):

@@ -11,7 +11,7 @@ import msgspec
 from hub.bridge.inbox import Message
 from hub.bridge.registry import DeviceEntry, MetricEntry, Registry, TypeEntry
 from hub.history.store import UNKNOWN_DEVICE
-from hub.limits import FUTURE_TOLERANCE_MS, MAX_ABS_NUMBER, MAX_TEXT_CHARS
+from hub.limits.telemetry import FUTURE_TOLERANCE_MS, MAX_ABS_NUMBER, MAX_TEXT_CHARS
 from hub.protocol import telemetry
 from hub.protocol.telemetry import Fault, Value
 from hub.protocol.topics import DeviceTopic

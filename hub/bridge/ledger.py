@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from hub.bridge.intake import Accepted, Refusal
 from hub.history.store import Arrivals, Latest, Ledger
-from hub.limits import MAX_OPEN_HOLES
+from hub.limits.telemetry import MAX_OPEN_HOLES
 
 
 @dataclass(slots=True)

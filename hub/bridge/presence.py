@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from hub.bridge.registry import DeviceEntry, Registry, TypeEntry
-from hub.limits import RETAINED_OFFLINE_TRUSTED_AFTER_S, SILENT_AFTER_INTERVALS, SILENT_AFTER_MIN_S
+from hub.limits.bridge import RETAINED_OFFLINE_TRUSTED_AFTER_S, SILENT_AFTER_INTERVALS, SILENT_AFTER_MIN_S
 
 NEVER: Final = "never"
 ONLINE: Final = "online"

@@ -12,7 +12,7 @@ import msgspec
 
 from devices.models import Device, DeviceType, RegistryVersion, Tombstone
 from devices.shapes import DeviceShape, DeviceTypeShape, device_shape, device_type_shape
-from hub.limits import UNKNOWN_DEVICE_CACHE_S, UNKNOWN_DEVICE_CACHE_SIZE
+from hub.limits.bridge import UNKNOWN_DEVICE_CACHE_S, UNKNOWN_DEVICE_CACHE_SIZE
 
 _DAY_MS: Final = 24 * 3_600_000
 

@@ -11,7 +11,7 @@ from hub.bridge.records import Records, RecordsError
 from hub.bridge.senders import Senders
 from hub.bridge.storing import Storing, now_ms
 from hub.bridge.worker import Worker
-from hub.limits import BRIDGE_REPORT_EVERY_S, BRIDGE_ROW_EVERY_S
+from hub.limits.bridge import BRIDGE_REPORT_EVERY_S, BRIDGE_ROW_EVERY_S
 from hub.protocol.frames import BRIDGE_EVENT
 
 logger = logging.getLogger(__name__)

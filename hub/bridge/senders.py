@@ -12,7 +12,7 @@ from hub.bridge.records import Records
 from hub.bridge.registry import Changes, DeviceEntry, Registry
 from hub.bridge.storing import Storing
 from hub.history.store import HistoryStore
-from hub.limits import REGISTRY_MAX_AGE_S
+from hub.limits.bridge import REGISTRY_MAX_AGE_S
 
 
 class Senders:

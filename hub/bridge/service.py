@@ -17,7 +17,7 @@ from hub.bridge.senders import Senders
 from hub.bridge.storing import Storing, now_ms
 from hub.bridge.worker import Worker
 from hub.history.store import HistoryStore
-from hub.limits import BRIDGE_STOP_WITHIN_S
+from hub.limits.bridge import BRIDGE_STOP_WITHIN_S
 from hub.protocol.frames import source_name
 from hub.protocol.topics import BRIDGE_FILTERS
 

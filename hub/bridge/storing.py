@@ -23,7 +23,7 @@ from hub.history.store import (
     StoreRefusedError,
     StoreUnavailableError,
 )
-from hub.limits import STORE_RETRY_MAX_S, STORE_RETRY_MIN_S
+from hub.limits.bridge import STORE_RETRY_MAX_S, STORE_RETRY_MIN_S
 from hub.protocol.frames import Frame
 from hub.protocol.telemetry import Fault
 

@@ -22,7 +22,7 @@ from hub.bridge.registry import Changes, DeviceEntry
 from hub.bridge.senders import Senders
 from hub.bridge.storing import Storing, now_ms
 from hub.bridge.telling import Telling
-from hub.limits import (
+from hub.limits.bridge import (
     BATCH_MAX_MESSAGES,
     BATCH_MAX_READINGS,
     REGISTRY_MAX_AGE_S,

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple, TypeVar
 
 from devices.credentials import matches
 from hub.broker.rules import is_bridge
-from hub.limits import EMBEDDED_VERIFIED_TOKENS
+from hub.limits.broker import EMBEDDED_VERIFIED_TOKENS
 from hub.protocol.topics import DEVICE_ID_PATTERN
 
 T = TypeVar("T")

@@ -12,7 +12,7 @@ from pathlib import Path
 from django.conf import settings
 
 from hub.broker.serving import READY
-from hub.limits import BROKER_START_WITHIN_S, BROKER_STOP_WITHIN_S
+from hub.limits.broker import BROKER_START_WITHIN_S, BROKER_STOP_WITHIN_S
 
 
 class ChildFailedError(Exception):

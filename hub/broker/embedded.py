@@ -24,7 +24,7 @@ from hub.broker.embedded_handler import Handler, Wire
 from hub.broker.embedded_session import HubSession, Will
 from hub.broker.exchange import Exchange
 from hub.broker.packets import BadPacketError, Packet
-from hub.limits import ACCOUNTS_POLL_S, EMBEDDED_CONNECT_WITHIN_S
+from hub.limits.broker import ACCOUNTS_POLL_S, EMBEDDED_CONNECT_WITHIN_S
 
 log = logging.getLogger(__name__)
 

@@ -29,8 +29,8 @@ from amqtt.session import IncomingApplicationMessage, OutgoingApplicationMessage
 from hub.broker import packets
 from hub.broker.embedded_session import HubSession, Message, Will
 from hub.broker.packets import BadPacketError, Packet
-from hub.limits import (
-    BROKER_WINDOW_MESSAGES,
+from hub.limits.bridge import BROKER_WINDOW_MESSAGES
+from hub.limits.broker import (
     EMBEDDED_FLUSH_S,
     EMBEDDED_INBOUND_QOS2,
     EMBEDDED_KEEPALIVE_FACTOR,

@@ -8,7 +8,7 @@ from amqtt.session import IncomingApplicationMessage, OutgoingApplicationMessage
 
 from hub.broker.rules import is_bridge
 from hub.broker.state import KeptMessage, KeptSession
-from hub.limits import (
+from hub.limits.broker import (
     EMBEDDED_BRIDGE_QUEUE_BYTES,
     EMBEDDED_DEVICE_QUEUE_BYTES,
     EMBEDDED_MESSAGE_OVERHEAD_BYTES,

@@ -8,7 +8,7 @@ from hub.broker.embedded_session import QOS_1, HubSession, Message, Will
 from hub.broker.rules import may
 from hub.broker.state import State
 from hub.broker.subscriptions import Subscriptions, is_filter, matching
-from hub.limits import EMBEDDED_RETAINED_BYTES, EMBEDDED_SUBSCRIPTIONS
+from hub.limits.broker import EMBEDDED_RETAINED_BYTES, EMBEDDED_SUBSCRIPTIONS
 from hub.protocol.topics import DROPPED_BY_BROKER
 
 log = logging.getLogger(__name__)

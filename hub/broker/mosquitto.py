@@ -22,7 +22,7 @@ from hub.broker import registry
 from hub.broker.child import Child, ChildFailedError
 from hub.broker.complaints import Complaints
 from hub.broker.serving import cannot_listen
-from hub.limits import (
+from hub.limits.broker import (
     ACCOUNTS_POLL_S,
     BROKER_START_WITHIN_S,
     MOSQUITTO_RENDER_ANYWAY_S,

@@ -12,13 +12,13 @@ from typing import Final, NamedTuple
 from devices.credentials import hash_token, matches
 from hub.broker import rules
 from hub.broker.accounts import Table
-from hub.limits import (
-    BROKER_WINDOW_MESSAGES,
-    MAX_PACKET_BYTES,
+from hub.limits.bridge import BROKER_WINDOW_MESSAGES
+from hub.limits.broker import (
     MOSQUITTO_QUEUE_MAX_BYTES,
     MOSQUITTO_QUEUE_MIN_BYTES,
     MOSQUITTO_QUEUE_PART_OF_MEMORY,
 )
+from hub.limits.telemetry import MAX_PACKET_BYTES
 
 PASSWORDS: Final = "passwords"
 ACL: Final = "acl"

@@ -4,7 +4,7 @@ awaits a packet; no limit of size). All others are amqtt's."""
 import asyncio
 from typing import Final, NamedTuple
 
-from hub.limits import MAX_PACKET_BYTES
+from hub.limits.telemetry import MAX_PACKET_BYTES
 
 PINGRESP: Final = b"\xd0\x00"
 NOT_AUTHORIZED: Final = b"\x20\x02\x00\x05"

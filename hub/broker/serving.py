@@ -16,7 +16,7 @@ from django.db import Error as DatabaseError
 from hub.broker.accounts import Accounts
 from hub.broker.embedded import EmbeddedBroker
 from hub.broker.registry import registry
-from hub.limits import EMBEDDED_OPEN_FILES
+from hub.limits.broker import EMBEDDED_OPEN_FILES
 
 READY = "broker ready on "
 NOT_PROMISED = (

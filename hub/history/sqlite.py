@@ -29,7 +29,7 @@ from hub.history.store import (
     Size,
     StoreError,
 )
-from hub.limits import ROWS_PAGE_MAX, SQLITE_BUSY_TIMEOUT_S
+from hub.limits.history import ROWS_PAGE_MAX, SQLITE_BUSY_TIMEOUT_S
 from hub.protocol.frames import Frame
 from hub.protocol.telemetry import Value
 

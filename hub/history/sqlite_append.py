@@ -12,7 +12,7 @@ from hub.history.merging import Changes, Key, Newest, Row, changes, counts, rene
 from hub.history.sqlite_file import DatabaseFile, is_unavailable
 from hub.history.sqlite_frames import FrameLog
 from hub.history.store import Arrivals, Batch, Outcome, Reading, StoreError, StoreRefusedError
-from hub.limits import DELETE_SLICE_ROWS, LATEST_CACHED_DEVICES
+from hub.limits.history import DELETE_SLICE_ROWS, LATEST_CACHED_DEVICES
 from hub.protocol.telemetry import Value
 
 _REFUSALS: Final = (sqlite3.Error, OverflowError, ValueError)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any
 
-from hub.limits import SQLITE_BULK_ROWS
+from hub.limits.history import SQLITE_BULK_ROWS
 
 
 def write(cursor: sqlite3.Cursor, statement: str, rows: Sequence[tuple[object, ...]]) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from hub.history.sqlite_schema import migrate
 from hub.history.store import StoreError, StoreUnavailableError
-from hub.limits import (
+from hub.limits.history import (
     SQLITE_CACHE_BYTES,
     SQLITE_READ_CONNECTIONS,
     SQLITE_STATEMENTS_CACHED,

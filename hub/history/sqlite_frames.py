@@ -7,7 +7,8 @@ from typing import Final
 from hub.history import sqlite_bulk
 from hub.history.sqlite_file import Readers
 from hub.history.store import Batch, Head
-from hub.limits import FRAME_LOG_KEPT_MS, FRAME_LOG_PRUNE_EVERY_MS, FRAME_LOG_PRUNE_FRAMES, HEADS_KEPT_MS
+from hub.limits.history import FRAME_LOG_PRUNE_FRAMES
+from hub.limits.live import FRAME_LOG_KEPT_MS, FRAME_LOG_PRUNE_EVERY_MS, HEADS_KEPT_MS
 from hub.protocol.frames import Frame
 
 _HEADS: Final = "SELECT source, last, at_ms, registry_version FROM head WHERE device_type = ? ORDER BY at_ms"

@@ -16,7 +16,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from hub.limits import FRAME_MAX_BYTES, FRAME_MAX_ROWS
+from hub.limits.live import FRAME_MAX_BYTES, FRAME_MAX_ROWS
 from hub.protocol.telemetry import Value
 from hub.protocol.topics import TYPE_SLUG_PATTERN
 

@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from hub.limits import MAX_PAYLOAD_BYTES, MAX_READINGS_PER_MESSAGE, MAX_SEQ, SECONDS_BELOW
+from hub.limits.telemetry import MAX_PAYLOAD_BYTES, MAX_READINGS_PER_MESSAGE, MAX_SEQ, SECONDS_BELOW
 
 Value = float | int | bool | str
 """What one metric of one reading can be once it was accepted."""

@@ -3,7 +3,7 @@
 import re
 from typing import Final, Literal, NamedTuple
 
-from hub.limits import (
+from hub.limits.telemetry import (
     MAX_COMMAND_ID_CHARS,
     MAX_DEVICE_ID_CHARS,
     MAX_METRIC_KEY_CHARS,

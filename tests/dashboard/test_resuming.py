@@ -2,7 +2,7 @@
 
 from dashboard.resuming import Replay, cursor_of
 from hub.history.store import Head
-from hub.limits import FRAME_LOG_KEPT_MS
+from hub.limits.live import FRAME_LOG_KEPT_MS
 from hub.protocol.frames import Cursor
 from tests.dashboard.making import SOURCE, TYPE, numbered
 

@@ -69,6 +69,7 @@ def test_mosquittos_own_hash_is_understood(tmp_path: Path):
         "$7$101$????$" + HASHED.split("$")[4],
         "$".join([*HASHED.split("$")[:4], ""]),
     ],
+    ids=lambda _: "hash",
 )
 def test_a_hash_that_cannot_be_read_matches_nothing(token_hash: str):
     assert not matches(TOKEN, token_hash)

@@ -4,7 +4,7 @@ from django.core.exceptions import ValidationError
 from devices import registry
 from devices.models import Device, DeviceState, DeviceType, Metric, Tombstone
 from devices.registry import RegistryConflictError
-from hub.limits import MAX_METRICS_PER_TYPE
+from hub.limits.telemetry import MAX_METRICS_PER_TYPE
 
 pytestmark = pytest.mark.django_db
 

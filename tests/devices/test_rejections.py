@@ -8,12 +8,8 @@ import pytest
 from devices import rejections
 from devices.models import Rejection
 from devices.rejections import Refused
-from hub.limits import (
-    MAX_PAYLOAD_BYTES,
-    REJECTION_DETAIL_CHARS,
-    REJECTION_METRICS_PER_DEVICE,
-    REJECTION_WINDOW_MS,
-)
+from hub.limits.bridge import REJECTION_DETAIL_CHARS, REJECTION_METRICS_PER_DEVICE, REJECTION_WINDOW_MS
+from hub.limits.telemetry import MAX_PAYLOAD_BYTES
 
 pytestmark = pytest.mark.django_db
 START_MS = 1_763_796_000_000

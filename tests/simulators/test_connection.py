@@ -4,12 +4,8 @@ import random
 
 import pytest
 
-from hub.limits import (
-    RECONNECT_MAX_S,
-    RECONNECT_MIN_S,
-    SIMULATOR_REFUSED_RETRY_MAX_S,
-    SIMULATOR_REFUSED_RETRY_MIN_S,
-)
+from hub.limits.bridge import RECONNECT_MAX_S, RECONNECT_MIN_S
+from hub.limits.simulators import SIMULATOR_REFUSED_RETRY_MAX_S, SIMULATOR_REFUSED_RETRY_MIN_S
 from simulators.connection import backoff_s
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from hub.limits import MAX_PAYLOAD_BYTES, MAX_READINGS_PER_MESSAGE
+from hub.limits.telemetry import MAX_PAYLOAD_BYTES, MAX_READINGS_PER_MESSAGE
 from hub.protocol import topics
 from simulators.fleet import Fleet, FleetPlan
 from simulators.hub_api import Account, Coordinates, Latest, LatestValue, Topics

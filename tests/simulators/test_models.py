@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.limits import MAX_TEXT_CHARS
+from hub.limits.telemetry import MAX_TEXT_CHARS
 from hub.protocol.topics import METRIC_KEY_PATTERN, RESERVED_METRIC_KEYS, TYPE_SLUG_PATTERN
 from simulators.models import MODELS
 from simulators.models.thermostat import HYSTERESIS_C

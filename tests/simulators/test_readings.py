@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.limits import MAX_PAYLOAD_BYTES, MAX_READINGS_PER_MESSAGE
+from hub.limits.telemetry import MAX_PAYLOAD_BYTES, MAX_READINGS_PER_MESSAGE
 from simulators.readings import first_past_moment, next_due, past_step, phase, take_message
 
 READINGS = st.lists(st.integers(1, 400).map(lambda size: b'{"x":"' + b"a" * size + b'"}'), min_size=1)

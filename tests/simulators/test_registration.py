@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from hub.limits import SIMULATOR_HTTP_ATTEMPTS, SIMULATOR_REGISTER_CONCURRENCY
+from hub.limits.simulators import SIMULATOR_HTTP_ATTEMPTS, SIMULATOR_REGISTER_CONCURRENCY
 from simulators.hub_api import HubApi, HubError
 from simulators.models import MODELS
 from simulators.registration import Registered, plan_fleet, register_fleet

@@ -12,7 +12,8 @@ import pytest
 from channels_redis.pubsub import RedisPubSubChannelLayer
 
 from hub.history.store import UNKNOWN_DEVICE
-from hub.limits import MAX_PAYLOAD_BYTES, REGISTRY_MAX_AGE_S
+from hub.limits.bridge import REGISTRY_MAX_AGE_S
+from hub.limits.telemetry import MAX_PAYLOAD_BYTES
 from hub.protocol import frames, topics
 from tests.parts.hub_process import HubEnvironment, HubProcess, wait_until
 from tests.parts.mosquitto import Mosquitto, start_mosquitto

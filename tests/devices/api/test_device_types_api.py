@@ -4,7 +4,7 @@ import pytest
 
 from devices import registry
 from devices.models import DeviceType
-from hub.limits import MAX_METRICS_PER_TYPE
+from hub.limits.telemetry import MAX_METRICS_PER_TYPE
 from tests.parts.rest import only_error
 
 PUMP: dict[str, Any] = {

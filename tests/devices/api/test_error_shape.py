@@ -7,7 +7,7 @@ from django.test import Client
 
 from hub.history.opening import get_history
 from hub.history.store import StoreUnavailableError
-from hub.limits import MAX_REQUEST_BODY_BYTES, MAX_REQUEST_DEPTH
+from hub.limits.registry import MAX_REQUEST_BODY_BYTES, MAX_REQUEST_DEPTH
 from tests.parts.rest import Rest, only_error
 
 EVERYTHING = [

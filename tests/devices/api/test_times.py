@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devices.api.times import iso, moment_ms
-from hub.limits import MAX_SEQ
+from hub.limits.telemetry import MAX_SEQ
 
 
 def test_a_moment_is_written_with_milliseconds_and_offset():

@@ -6,7 +6,7 @@ from hub.bridge import intake
 from hub.bridge.inbox import Message
 from hub.bridge.registry import TypeEntry
 from hub.history.store import UNKNOWN_DEVICE
-from hub.limits import FUTURE_TOLERANCE_MS, MAX_ABS_NUMBER, MAX_PAYLOAD_BYTES
+from hub.limits.telemetry import FUTURE_TOLERANCE_MS, MAX_ABS_NUMBER, MAX_PAYLOAD_BYTES
 from hub.protocol import topics
 from tests.hub.bridge.parts import NOW_MS, OFF, T1, THERMOSTAT, Bench, message
 

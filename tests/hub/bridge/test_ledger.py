@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from hub.bridge.ledger import Tally, Track, track_of
 from hub.history.store import Arrivals, Latest, Ledger
-from hub.limits import MAX_OPEN_HOLES
+from hub.limits.telemetry import MAX_OPEN_HOLES
 from tests.hub.bridge.parts import T1, T2, accepted, refusal
 
 

@@ -3,7 +3,7 @@
 from hub.bridge.numbering import Draft, Numbering
 from hub.bridge.presence import Change
 from hub.bridge.registry import DeviceEntry
-from hub.limits import FRAME_MAX_ROWS
+from hub.limits.live import FRAME_MAX_ROWS
 from hub.protocol import frames
 from tests.hub.bridge.parts import NOW_MS, P1, PUMP, T1, T2, THERMOSTAT, accepted, changes_of, registry_of
 

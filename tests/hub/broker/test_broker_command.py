@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from hub.broker.children import broker_child
-from hub.limits import KICK_WITHIN_S
+from hub.limits.registry import KICK_WITHIN_S
 from tests.hub.broker.parts import Client
 from tests.parts.hub_process import HubEnvironment, HubProcess, wait_until
 from tests.parts.mosquitto import free_port

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from hub.limits import EMBEDDED_MESSAGE_OVERHEAD_BYTES
+from hub.limits.broker import EMBEDDED_MESSAGE_OVERHEAD_BYTES
 from tests.hub.broker.parts import RawClient, connect_packet, packet, publish_packet, string
 from tests.parts.hub_process import wait_until
 

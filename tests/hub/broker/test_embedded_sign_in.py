@@ -4,7 +4,9 @@ import time
 
 import pytest
 
-from hub.limits import ACCOUNTS_POLL_S, EMBEDDED_KEEPALIVE_FACTOR, KICK_WITHIN_S, MAX_PACKET_BYTES
+from hub.limits.broker import ACCOUNTS_POLL_S, EMBEDDED_KEEPALIVE_FACTOR
+from hub.limits.registry import KICK_WITHIN_S
+from hub.limits.telemetry import MAX_PACKET_BYTES
 from tests.hub.broker.parts import BRIDGE_PASSWORD, RawClient, connect_packet, packet, publish_packet, string
 from tests.parts.hub_process import wait_until
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.broker.packets import BadPacketError, Packet, decode_publish, encode, encode_publish, read_packet
-from hub.limits import MAX_PACKET_BYTES
+from hub.limits.telemetry import MAX_PACKET_BYTES
 from tests.hub.broker.parts import packet, publish_packet
 
 names = st.text(min_size=1, max_size=50).filter(lambda name: not set(name) & set("+#\0") and name[0] != "$")

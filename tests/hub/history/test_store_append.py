@@ -18,7 +18,7 @@ from hub.history.store import (
     StoreError,
     StoreRefusedError,
 )
-from hub.limits import SQLITE_BULK_ROWS
+from hub.limits.history import SQLITE_BULK_ROWS
 from hub.protocol.telemetry import Value
 from tests.hub.history.conftest import OpenStore
 from tests.hub.history.examples import DEVICE, NOW, batch_of, reading

@@ -3,7 +3,7 @@
 import pytest
 
 from hub.history.store import Batch, Head, HistoryStore, StoreRefusedError
-from hub.limits import FRAME_LOG_KEPT_MS, FRAME_LOG_PRUNE_EVERY_MS, HEADS_KEPT_MS
+from hub.limits.live import FRAME_LOG_KEPT_MS, FRAME_LOG_PRUNE_EVERY_MS, HEADS_KEPT_MS
 from hub.protocol.frames import Frame
 from tests.hub.history.conftest import OpenStore
 from tests.hub.history.examples import NOW, frame, reading

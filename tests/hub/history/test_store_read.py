@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hub.history.store import Batch, BucketColumn, Columns, HistoryStore, RawColumn
-from hub.limits import DELETE_SLICE_ROWS, ROWS_PAGE_MAX
+from hub.limits.history import DELETE_SLICE_ROWS, ROWS_PAGE_MAX
 from hub.protocol.telemetry import Value
 from tests.hub.history.examples import DEVICE, NOW, batch_of, frame, reading
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.limits import FRAME_MAX_BYTES, FRAME_MAX_ROWS, MAX_SEQ
+from hub.limits.live import FRAME_MAX_BYTES, FRAME_MAX_ROWS
+from hub.limits.telemetry import MAX_SEQ
 from hub.protocol import frames
 from hub.protocol.frames import Cursor, Frame, Row, StateChange
 from hub.protocol.topics import DEVICE_ID_PATTERN, TYPE_SLUG_PATTERN

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hub.limits import MAX_PAYLOAD_BYTES, MAX_READINGS_PER_MESSAGE, MAX_SEQ
+from hub.limits.telemetry import MAX_PAYLOAD_BYTES, MAX_READINGS_PER_MESSAGE, MAX_SEQ
 from hub.protocol.telemetry import Fault, Reading, decode, parse_ts
 
 NOW_MS = 1_763_796_000_123
