@@ -120,14 +120,17 @@ class AllInOne:
         try:
             senders = [name for name in self._tasks if name.startswith("sender")]
             await self._cancel(["start", *senders])
-            await asyncio.wait_for(live.shutdown(), END_PART_WITHIN_S)
+            async with asyncio.timeout(END_PART_WITHIN_S):
+                await live.shutdown()
             await self._cancel(["bridge"])
             if self._broker is not None:
-                await asyncio.wait_for(self._broker.stop(), END_PART_WITHIN_S)
+                async with asyncio.timeout(END_PART_WITHIN_S):
+                    await self._broker.stop()
             await self._cancel(["broker"])
             await asyncio.to_thread(get_history().close)
             layer: Any = get_channel_layer()
-            await asyncio.wait_for(layer.flush(), END_PART_WITHIN_S)
+            async with asyncio.timeout(END_PART_WITHIN_S):
+                await layer.flush()
         except Exception:
             logger.exception("The end was not orderly")
             self._exit_code = self._exit_code or 1

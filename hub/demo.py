@@ -99,7 +99,8 @@ async def _end(child: asyncio.subprocess.Process) -> None:
     if child.stdin is not None:
         child.stdin.close()
     try:
-        await asyncio.wait_for(child.wait(), END_PART_WITHIN_S - 1.0)
+        async with asyncio.timeout(END_PART_WITHIN_S - 1.0):
+            await child.wait()
     except TimeoutError:
         logger.warning("The simulators did not end in time and were killed.")
         child.kill()

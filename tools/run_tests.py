@@ -66,10 +66,15 @@ def node_command(report: Path) -> list[str] | None:
     return [node.node, "--test", *to_screen, *to_file, *files]
 
 
-APART = ("stack", "e2e", "bench", "js")
+# Rooms whose tests are mostly waiting for real brokers: a run of their own, so that "unit" stays quick.
+WITH_BROKERS = ("hub/broker", "simulators")
+APART = (*WITH_BROKERS, "stack", "e2e", "bench", "js")
+# More processes than cores: each waits for its servers most of the time.
+PARALLEL = ("-n", "3")
 RUNS = (
-    pytest_run("unit", "tests", *(f"--ignore=tests/{folder}" for folder in APART)),
-    pytest_run("stack", "tests/stack"),
+    pytest_run("unit", "tests", *PARALLEL, *(f"--ignore=tests/{folder}" for folder in APART)),
+    pytest_run("brokers", *PARALLEL, *(f"tests/{folder}" for folder in WITH_BROKERS)),
+    pytest_run("stack", "-n", "2", "tests/stack"),
     pytest_run("browser", "tests/e2e"),
     Run("javascript", node_command, lambda report: tap_counts(report.read_text(encoding="utf-8"))),
 )
