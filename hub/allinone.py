@@ -181,10 +181,23 @@ def lock_data_dir(data_dir: Path) -> IO[str]:
     except OSError as error:
         lock.seek(0)
         raise CommandError(
-            f"A hub (process {lock.read().strip() or 'unknown'}) uses {data_dir} already. "
+            f"A hub (process {lock.read().partition(' ')[0] or 'unknown'}) uses {data_dir} already. "
             "Stop it, or set HUB_DATA_DIR to another directory."
         ) from error
     lock.truncate(0)
-    lock.write(str(os.getpid()))
+    lock.write(f"{os.getpid()} {settings.HUB_PUBLIC_URL}")
     lock.flush()
     return lock
+
+
+def running_url(data_dir: Path) -> str | None:
+    """The address of the hub that uses the data directory now, None when there is none."""
+    try:
+        with (data_dir / "hub.lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return None
+    except OSError:
+        _, _, url = (data_dir / "hub.lock").read_text().partition(" ")
+        return url or None
+    return None

@@ -44,9 +44,9 @@ def demo_user(password: str) -> User:
     return user
 
 
-def sign_in_link(user: User) -> str:
+def sign_in_link(user: User, public_url: str) -> str:
     """An address that signs in once."""
-    return f"{settings.HUB_PUBLIC_URL}{make_link(user)}"
+    return f"{public_url}{make_link(user)}"
 
 
 def simulators_token(user: User) -> str:

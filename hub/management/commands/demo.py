@@ -39,7 +39,7 @@ class Command(BaseCommand):
         call_command("migrate", verbosity=0, interactive=False)
         password = demo.demo_password(settings.HUB_DATA_DIR)
         user = demo.demo_user(password)
-        link = demo.sign_in_link(user)
+        link = demo.sign_in_link(user, settings.HUB_PUBLIC_URL)
         simulators = demo.Simulators(demo.simulators_token(user))
         code = allinone.AllInOne(lambda: self._started(link, password), [simulators.run]).run()
         lock.close()
@@ -57,7 +57,10 @@ class Command(BaseCommand):
         user = User.objects.filter(username=demo.USERNAME).first()
         if user is None:
             raise CommandError("There is no demo user yet. Run `make demo` first.")
-        self.stdout.write(demo.sign_in_link(user))
+        url = allinone.running_url(settings.HUB_DATA_DIR)
+        if url is None:
+            raise CommandError("No demo is running. Run `make demo`; it prints a link.")
+        self.stdout.write(demo.sign_in_link(user, url))
 
     def _reset(self, data_dir: Path) -> None:
         """Empty the data directory. A database elsewhere is not ours to empty."""
