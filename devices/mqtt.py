@@ -1,14 +1,12 @@
 """Where the broker is: for the hub's own workers, and as devices are told."""
 
-import os
-import secrets
-import tempfile
 from pathlib import Path
 from typing import NamedTuple, TypedDict
 from urllib.parse import unquote, urlsplit
 
 from django.conf import settings
 
+from hub.kept_secret import kept_secret
 from hub.protocol import topics
 
 _ANY_HOST = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to
@@ -73,20 +71,7 @@ def bridge_password() -> str:
     given = urlsplit(settings.HUB_MQTT_URL or "").password
     if given:
         return unquote(given)
-    path = Path(settings.HUB_DATA_DIR) / "bridge_password"
-    if not path.exists():
-        descriptor, draft_name = tempfile.mkstemp(prefix="bridge_password.", dir=path.parent)
-        draft = Path(draft_name)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_urlsafe(32))
-        # A link, not a rename: of two processes that start together one wins for both.
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
-    return path.read_text().strip()
+    return kept_secret(Path(settings.HUB_DATA_DIR) / "bridge_password")
 
 
 def device_coordinates(device_type: str, uid: str) -> Coordinates:

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import os
-import secrets
 import sys
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from django.conf import settings
 
 from hub.accounts.models import ApiToken, User
 from hub.accounts.signin import make_link
+from hub.kept_secret import kept_secret
 from hub.limits.bridge import END_PART_WITHIN_S, SIMULATORS_RESTART_MAX_S
 
 logger = logging.getLogger(__name__)
@@ -26,11 +26,7 @@ def demo_password(data_dir: Path) -> str:
     """HUB_DEMO_PASSWORD, or a random one that stays the same for a data directory."""
     if settings.HUB_DEMO_PASSWORD:
         return str(settings.HUB_DEMO_PASSWORD)
-    path = data_dir / "demo_password"
-    if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(9))
-    return path.read_text().strip()
+    return kept_secret(data_dir / "demo_password", 9)
 
 
 def demo_user(password: str) -> User:

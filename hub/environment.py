@@ -5,7 +5,6 @@ Each secret may also be given as `<NAME>_FILE`, the path of a file that holds it
 
 import os
 import re
-import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, overload
@@ -13,6 +12,8 @@ from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+
+from hub.kept_secret import kept_secret
 
 T = TypeVar("T")
 
@@ -124,20 +125,8 @@ class Environment:
 
     def generated_secret(self, data_dir: Path) -> str:
         """The key in the data directory, made at first use. Production names its own."""
-        path = data_dir / "secret_key"
         try:
-            if not path.exists():
-                draft = data_dir / f"secret_key.{os.getpid()}"
-                draft.touch(mode=0o600)
-                draft.write_text(secrets.token_urlsafe(50))
-                # A link, not a rename: of two processes that start together one wins for both.
-                try:
-                    os.link(draft, path)
-                except FileExistsError:
-                    pass
-                finally:
-                    draft.unlink()
-            return path.read_text().strip()
+            return kept_secret(data_dir / "secret_key", 50)
         except OSError as error:
             return self._complain("HUB_DATA_DIR", str(data_dir), f"a directory to write in ({error})", "-")
 

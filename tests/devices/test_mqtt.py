@@ -60,6 +60,11 @@ def test_the_password_is_made_once_and_readable_by_its_owner_only(hub: Any):
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
+def test_no_password_of_the_bridge_is_told_to_a_device(hub: Any):
+    hub.HUB_MQTT_URL = "mqtt://hub.bridge:secret@broker.internal:1999"
+    assert "secret" not in str(mqtt.device_coordinates("thermostat", "t1"))
+
+
 def test_the_password_of_the_url_goes_first(hub: Any):
     hub.HUB_MQTT_URL = "mqtt://hub.bridge:se%20cret@broker"
     assert mqtt.bridge_password() == "se cret"
