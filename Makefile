@@ -8,7 +8,7 @@ RUN := .venv/bin/python
 SETUP := @PYTHON="$(PYTHON)" sh tools/setup.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-link demo-reset test setup setup-test check bench screenshots clean
+.PHONY: help demo demo-link demo-reset test setup setup-test check bench soak screenshots clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -39,10 +39,13 @@ check: ## format, lint, types, layers; ARGS="mypy biome" for some of them
 	$(SETUP) check
 	@exec $(RUN) -m tools.check $(ARGS)
 
-bench: ## measure ingest and fan-out; figures, not tests
+bench: ## measure; figures, not tests. ARGS="ingest fanout" for some: ingest fanout history first_reading
 	$(SETUP) test
-	@$(RUN) -m tests.bench.ingest $(ARGS)
-	@$(RUN) -m tests.bench.fanout $(ARGS)
+	@exec $(RUN) -m tests.bench $(ARGS)
+
+soak: ## 30 minutes of steady load: nothing lost, memory flat; ARGS="--minutes 5" for less
+	$(SETUP) test
+	@exec $(RUN) -m tests.bench.soak $(ARGS)
 
 screenshots: ## make the pictures of the README from a running demo
 	$(SETUP) test

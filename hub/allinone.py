@@ -1,4 +1,5 @@
-"""Everything on one machine: web, relays and bridge on one loop; broker and simulators as children.
+"""Everything on one machine: web, relays, bridge and housekeeping on one loop; broker and simulators are
+children.
 
 Daphne's reactor runs the loop and hears the signals; what is started here is ended here, in order,
 within bounded time: first who sends, then who shows, then who stores, last who carries.
@@ -21,10 +22,11 @@ from twisted.internet import defer, reactor
 
 from dashboard import live
 from devices.mqtt import bridge_address
-from hub.asgi import application
+from hub.application import make_application
 from hub.bridge.service import Bridge
 from hub.broker.children import Child, broker_child
 from hub.history.opening import get_history
+from hub.housekeeping import Housekeeping
 from hub.limits.bridge import END_PART_WITHIN_S
 from hub.limits.live import CLIENT_MESSAGE_MAX_BYTES
 
@@ -49,7 +51,7 @@ class AllInOne:
         self._exit_code = 0
         self._ending = False
         self._server = Server(
-            application,
+            make_application(),
             endpoints=[_endpoint(settings.HUB_HTTP_HOST, settings.HUB_HTTP_PORT)],
             ready_callable=self._ready,
             websocket_max_message_size=CLIENT_MESSAGE_MAX_BYTES,
@@ -83,6 +85,7 @@ class AllInOne:
             self._begin("broker", self._watch_broker)
         bridge = Bridge(settings.HUB_BRIDGE_SLOT, bridge_address(settings.HUB_BRIDGE_SLOT), store, layer)
         self._begin("bridge", bridge.run)
+        self._begin("housekeeping", Housekeeping(store).run)
         self._started()
         for number, sender in enumerate(self._senders):
             self._begin(f"sender {number}", sender)
@@ -122,7 +125,7 @@ class AllInOne:
             await self._cancel(["start", *senders])
             async with asyncio.timeout(END_PART_WITHIN_S):
                 await live.shutdown()
-            await self._cancel(["bridge"])
+            await self._cancel(["housekeeping", "bridge"])
             if self._broker is not None:
                 async with asyncio.timeout(END_PART_WITHIN_S):
                     await self._broker.stop()

@@ -14,6 +14,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from hub.kept_secret import kept_secret
+from hub.limits.registry import DATABASE_CONNECTIONS, DATABASE_TIMEOUT_S
 
 T = TypeVar("T")
 
@@ -114,15 +115,6 @@ class Environment:
             return self._complain(name, str(path), f"a directory that can be written ({error})", default)
         return path
 
-    def subdirectory(self, data_dir: Path, name: str) -> Path:
-        """A directory inside the data directory, made if it is missing."""
-        path = data_dir / name
-        try:
-            path.mkdir(exist_ok=True)
-        except OSError as error:
-            return self._complain("HUB_DATA_DIR", str(data_dir), f"a directory to write in ({error})", path)
-        return path
-
     def generated_secret(self, data_dir: Path) -> str:
         """The key in the data directory, made at first use. Production names its own."""
         try:
@@ -165,9 +157,30 @@ class Environment:
             # In-memory test databases share one cache, and two threads then lock each other out.
             config["TEST"] = {"NAME": str(Path(config["NAME"]).with_suffix(f".test-{os.getpid()}.sqlite3"))}
         else:
+            # The pool looks at each connection before it hands it out, so a restart of the server is
+            # not felt by who comes after it.
+            pool = {
+                "min_size": 0,
+                "max_size": DATABASE_CONNECTIONS,
+                "timeout": DATABASE_TIMEOUT_S,
+                # Given up soon, because who asks next tries again at once: the pool waits ever longer.
+                "reconnect_timeout": 1.0,
+            }
             config["CONN_MAX_AGE"] = 0
-            config["OPTIONS"] = {"pool": True}
+            config["CONN_HEALTH_CHECKS"] = True
+            config["OPTIONS"] = {
+                **config.get("OPTIONS", {}),
+                "pool": pool,
+                "connect_timeout": int(DATABASE_TIMEOUT_S),
+            }
         return config
+
+    @staticmethod
+    def history_url(database_url: str | None, sqlite_path: Path) -> str:
+        """Where the history is unless told: in the registry's PostgreSQL if it has one, else in a file."""
+        if database_url is None or database_url.startswith("sqlite"):
+            return f"sqlite:///{sqlite_path}"
+        return database_url
 
     @staticmethod
     def channel_layers(redis_url: str | None) -> dict[str, dict[str, Any]]:

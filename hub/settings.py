@@ -39,9 +39,9 @@ HUB_METRICS_PORT = env.port("HUB_METRICS_PORT", None)
 
 # --- Databases ------------------------------------------------------------------------
 HUB_DATABASE_URL = env.url("HUB_DATABASE_URL", None, schemes=("sqlite", "postgresql", "postgres"))
-HUB_HISTORY_URL = env.url("HUB_HISTORY_URL", None, schemes=("sqlite",)) or (
-    f"sqlite:///{HUB_DATA_DIR / 'history.sqlite3'}"
-)
+HUB_HISTORY_URL = env.url(
+    "HUB_HISTORY_URL", None, schemes=("sqlite", "postgresql", "postgres")
+) or env.history_url(HUB_DATABASE_URL, HUB_DATA_DIR / "history.sqlite3")
 HUB_FRAME_LOG_MB = env.integer("HUB_FRAME_LOG_MB", 512, minimum=1)
 DATABASES = {"default": env.database(HUB_DATABASE_URL, HUB_DATA_DIR / "hub.sqlite3")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -59,7 +59,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
-    "django.contrib.staticfiles",
+    "hub.static_files.HubStaticFilesConfig",
     "channels",
     "csp",
     "rest_framework",
@@ -139,11 +139,16 @@ CONTENT_SECURITY_POLICY = {
 
 # --- Static files ---------------------------------------------------------------------
 STATIC_URL = "/static/"
-STATIC_ROOT = env.subdirectory(HUB_DATA_DIR, "static")
+STATIC_ROOT = HUB_STATIC_DIR = env.directory("HUB_STATIC_DIR", HUB_DATA_DIR / "static")
 STATICFILES_DIRS = [
     ("vendor/uplot", BASE_DIR / "node_modules" / "uplot" / "dist"),
     ("vendor/htm", BASE_DIR / "node_modules" / "htm" / "preact"),
 ]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "hub.static_files.HubStaticFiles"},
+}
+# What was not collected is served from where it lies.
 WHITENOISE_USE_FINDERS = True
 
 # --- REST -----------------------------------------------------------------------------

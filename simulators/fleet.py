@@ -16,6 +16,7 @@ from hub.limits.simulators import (
 )
 from simulators.connection import Doorway
 from simulators.device import Pace, SimulatedDevice
+from simulators.hub_api import Account
 from simulators.readings import Track
 from simulators.registration import Registered
 from simulators.tally import Tally
@@ -41,35 +42,31 @@ class FleetPlan:
 
 
 class Fleet:
-    """Runs registered devices. `start()`, then watch `tally` and `failed`, then `stop()`."""
+    """Runs registered devices. `start()`, `add()` each, watch `tally` and `failed`, then `stop()`."""
 
-    def __init__(
-        self, registered: Sequence[Registered], plan: FleetPlan, clock: Callable[[], int] = wall_clock_ms
-    ) -> None:
-        self.tally = Tally(devices=len(registered), filling=0 if plan.backfill_s is None else len(registered))
+    def __init__(self, num_devices: int, plan: FleetPlan, clock: Callable[[], int] = wall_clock_ms) -> None:
+        self.tally = Tally(devices=num_devices, filling=0 if plan.backfill_s is None else num_devices)
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.devices: list[SimulatedDevice] = []
-        self._registered = registered
         self._plan = plan
         self._clock = clock
         self._executor = ThreadPoolExecutor(SIMULATOR_CONNECT_CONCURRENCY, thread_name_prefix="connect")
+        self._gate = asyncio.Semaphore(SIMULATOR_CONNECT_CONCURRENCY)
+        self._filling = asyncio.Semaphore(SIMULATOR_BACKFILL_CONCURRENCY)
+        self._weather = Weather(plan.seed, plan.utc_offset_s)
+        self._tls: ssl.SSLContext | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        """Begin to connect and to measure; sign-ins wait for each other."""
-        doorway = Doorway(
-            gate=asyncio.Semaphore(SIMULATOR_CONNECT_CONCURRENCY),
-            executor=self._executor,
-            tls=self._tls(),
-        )
-        filling = asyncio.Semaphore(SIMULATOR_BACKFILL_CONCURRENCY)
-        now_ms = self._clock()
-        weather = Weather(self._plan.seed, self._plan.utc_offset_s)
-        self.devices = [self._make(each, doorway, weather, now_ms) for each in self._registered]
-        for device in self.devices:
-            self._tasks.append(self._task(device.connection.run(), f"connect {device.device_id}"))
-            self._tasks.append(self._task(device.run(filling), f"measure {device.device_id}"))
+        """Begin to keep connections alive."""
         self._tasks.append(self._task(self._tick(), "keep alive"))
+
+    def add(self, registered: Registered) -> None:
+        """Let a device connect and measure; sign-ins wait for each other."""
+        device = self._make(registered)
+        self.devices.append(device)
+        self._tasks.append(self._task(device.connection.run(), f"connect {device.device_id}"))
+        self._tasks.append(self._task(device.run(self._filling), f"measure {device.device_id}"))
 
     async def stop(self, abrupt: bool = False) -> None:
         """End all devices within SIMULATOR_GOODBYE_S: with goodbyes or, `abrupt`, with their last wills."""
@@ -85,32 +82,32 @@ class Fleet:
         self._executor.shutdown(wait=False, cancel_futures=True)
         self.failed.cancel()
 
-    def _make(
-        self, registered: Registered, doorway: Doorway, weather: Weather, now_ms: int
-    ) -> SimulatedDevice:
+    def _make(self, registered: Registered) -> SimulatedDevice:
+        now_ms = self._clock()
         plan = self._plan
         model_type = registered.plan.model_type
         past_from_ms = None if plan.backfill_s is None else now_ms - round(plan.backfill_s * 1000)
         newest_ms = registered.latest.newest_ms()
         start_ms = now_ms if past_from_ms is None else max(past_from_ms, newest_ms or past_from_ms)
-        track = Track(model_type, registered.plan.device_id, plan.seed, min(start_ms, now_ms), weather)
+        track = Track(model_type, registered.plan.device_id, plan.seed, min(start_ms, now_ms), self._weather)
         track.restore(registered.latest.plain())
         interval_ms = max(1, round((plan.interval_s or model_type.expected_interval_s) * 1000))
         return SimulatedDevice(
             registered,
             track,
             Pace(interval_ms, past_from_ms),
-            doorway,
+            self._doorway(registered.account),
             self.tally,
             self._clock,
             plan.seed,
             plan.outbox_readings,
         )
 
-    def _tls(self) -> ssl.SSLContext | None:
-        """One context for all: each would read the certificates again."""
-        wanted = any(each.account.mqtt.tls for each in self._registered)
-        return ssl.create_default_context() if wanted else None
+    def _doorway(self, account: Account) -> Doorway:
+        """One TLS context for all: each would read the certificates again."""
+        if account.mqtt.tls and self._tls is None:
+            self._tls = ssl.create_default_context()
+        return Doorway(gate=self._gate, executor=self._executor, tls=self._tls)
 
     async def _tick(self) -> None:
         while True:

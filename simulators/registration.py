@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from hub.limits.simulators import SIMULATOR_REGISTER_CONCURRENCY
 from simulators.hub_api import Account, HubApi, HubError, KnownType, Latest
 from simulators.spec import ModelType
 
@@ -131,21 +132,21 @@ async def register_fleet(
     plans: Sequence[Plan],
     seed: int,
     interval_s: float | None,
-    progress: Callable[[int], None],
+    taken: Callable[[Registered], None],
 ) -> list[Registered]:
-    """Register all types, then all devices, in the order of `plans`; `progress` is told the number done.
+    """Register all types, then all devices, about in the order of `plans`; `taken` is told each at once.
 
     Raises: HubError, the first one met; what was not begun by then is left.
     """
     for model_type in {plan.model_type.slug: plan.model_type for plan in plans}.values():
         await register_type(api, model_type, interval_s or model_type.expected_interval_s)
-    done = 0
+    # A device to its end before the next one: the first of them measure while the last are registered.
+    gate = asyncio.Semaphore(SIMULATOR_REGISTER_CONCURRENCY)
 
     async def one(plan: Plan) -> Registered:
-        nonlocal done
-        registered = await register_device(api, plan, seed)
-        done += 1
-        progress(done)
+        async with gate:
+            registered = await register_device(api, plan, seed)
+        taken(registered)
         return registered
 
     tasks = [asyncio.create_task(one(plan), name=f"register {plan.device_id}") for plan in plans]

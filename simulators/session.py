@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 from simulators.display import Display
 from simulators.fleet import Fleet, FleetPlan
 from simulators.hub_api import HubApi, HubError
-from simulators.registration import Registered, plan_fleet, register_fleet
+from simulators.registration import Plan, Registered, plan_fleet, register_fleet
 from simulators.spec import ModelType
 from simulators.tally import Tally
 
@@ -43,9 +43,10 @@ async def run(options: RunOptions, display: Display) -> int:
     """Run to the end. Answers EXIT_OK, or EXIT_TROUBLE after saying what was wrong with hub or broker."""
     stop = asyncio.Event()
     listen_for_the_end(stop, options.until_stdin_ends)
+    plans = plan_fleet(options.types, options.count, options.prefix)
     try:
-        registered = await _unless(stop, _register(options, display))
-        return EXIT_OK if registered is None else await _run_fleet(options, registered, display, stop)
+        allow_sockets(len(plans))
+        return await _run_fleet(options, plans, display, stop)
     except HubError as error:
         display.trouble(str(error))
         return EXIT_TROUBLE
@@ -81,31 +82,33 @@ def listen_for_the_end(stop: asyncio.Event, until_stdin_ends: bool) -> None:
         stop.set()
 
 
-async def _register(options: RunOptions, display: Display) -> list[Registered]:
-    plans = plan_fleet(options.types, options.count, options.prefix)
-    display.stage("Registering", 0, len(plans))
-    async with HubApi(options.hub, options.token) as api:
-        return await register_fleet(
-            api,
-            plans,
-            options.fleet.seed,
-            options.fleet.interval_s,
-            lambda done: display.stage("Registering", done, len(plans)),
-        )
-
-
 async def _run_fleet(
-    options: RunOptions, registered: Sequence[Registered], display: Display, stop: asyncio.Event
+    options: RunOptions, plans: Sequence[Plan], display: Display, stop: asyncio.Event
 ) -> int:
-    allow_sockets(len(registered))
-    fleet = Fleet(registered, options.fleet)
+    fleet = Fleet(len(plans), options.fleet)
     fleet.start()
     try:
+        if await _unless(stop, _register(options, plans, fleet, display)) is None:
+            return EXIT_OK
         await _show(fleet, display, stop, options.duration_s)
     finally:
         await fleet.stop(options.abrupt)
     display.end(fleet.tally)
     return exit_code(fleet.tally)
+
+
+async def _register(
+    options: RunOptions, plans: Sequence[Plan], fleet: Fleet, display: Display
+) -> list[Registered]:
+    """Register everything; what is registered begins at once."""
+
+    def take(registered: Registered) -> None:
+        fleet.add(registered)
+        display.stage("Registering", len(fleet.devices), len(plans))
+
+    display.stage("Registering", 0, len(plans))
+    async with HubApi(options.hub, options.token) as api:
+        return await register_fleet(api, plans, options.fleet.seed, options.fleet.interval_s, take)
 
 
 async def _show(fleet: Fleet, display: Display, stop: asyncio.Event, duration_s: float | None) -> None:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tools.node import tool_env
@@ -17,12 +17,20 @@ from tools.setup import ROOT, VENV
 
 PYTHON = str(VENV / "bin" / "python")
 MANAGE = (PYTHON, "-W", "ignore::UserWarning", "manage.py")
+# It has no command of its own: whatever needs the history prepares it.
+PREPARE_HISTORY = (
+    *(*MANAGE, "shell", "--no-imports", "-c"),
+    "from hub.history.opening import get_history; get_history().close()",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
+    """`before`: a command that makes what the check itself looks at."""
+
     name: str
     command: tuple[str, ...]
+    before: tuple[str, ...] = ()
 
 
 CHECKS = (
@@ -35,7 +43,7 @@ CHECKS = (
         "compose",
         (PYTHON, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", "docker-compose.yml"),
     ),
-    Check("django", (*MANAGE, "check", "--fail-level", "WARNING")),
+    Check("django", (*MANAGE, "check", "--fail-level", "WARNING"), before=PREPARE_HISTORY),
     Check("migrations", (*MANAGE, "makemigrations", "--check", "--dry-run")),
     Check("mypy", (PYTHON, "-m", "mypy", "--no-error-summary")),
 )
@@ -51,8 +59,18 @@ def run_check(check: Check, env: dict[str, str]) -> bool:
     """Runs one check; prints a line about it, and all that it said if it failed."""
     print(f"  {check.name:<11}", end="", flush=True)
     started = time.monotonic()
-    done = subprocess.run(
-        check.command,
+    commands = [command for command in (check.before, check.command) if command]
+    failed = next((done for done in (_run(command, env) for command in commands) if done.returncode), None)
+    print(f"{'FAILED' if failed else 'ok'}  {time.monotonic() - started:.1f} s", flush=True)
+    if failed:
+        print(f"    $ {' '.join(failed.args).replace(f'{ROOT}/', '')}")
+        print("".join(f"    {line}\n" for line in failed.stdout.splitlines()), flush=True)
+    return failed is None
+
+
+def _run(command: Sequence[str], env: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        command,
         cwd=ROOT,
         env=env,
         stdin=subprocess.DEVNULL,
@@ -62,12 +80,6 @@ def run_check(check: Check, env: dict[str, str]) -> bool:
         errors="replace",
         check=False,
     )
-    ok = done.returncode == 0
-    print(f"{'ok' if ok else 'FAILED'}  {time.monotonic() - started:.1f} s", flush=True)
-    if not ok:
-        print(f"    $ {' '.join(check.command).replace(f'{ROOT}/', '')}")
-        print("".join(f"    {line}\n" for line in done.stdout.splitlines()), flush=True)
-    return ok
 
 
 def run_checks(names: Sequence[str] = ()) -> Counts:

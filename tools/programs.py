@@ -1,16 +1,25 @@
 """The programs that tests need and that no Python or npm package brings: found, installed or asked for."""
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from glob import glob
 from pathlib import Path
 
 from tools.steps import StepFailed, run_step
 
 # Servers live here on Debian and with Homebrew, and a user's PATH often leaves it out.
 SERVER_DIRS = ("/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin", "/opt/homebrew/bin")
+# PostgreSQL's programs lie apart from all others, in a directory a version; the newest is asked first.
+VERSION_DIRS = (
+    "/usr/lib/postgresql/*/bin",
+    "/opt/homebrew/opt/postgresql@*/bin",
+    "/usr/local/opt/postgresql@*/bin",
+    "/usr/pgsql-*/bin",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +32,13 @@ class Program:
 
     def locate(self) -> str | None:
         """The full path of the program, or None."""
-        path = os.pathsep.join((os.environ.get("PATH", os.defpath), *SERVER_DIRS))
+        path = os.pathsep.join((os.environ.get("PATH", os.defpath), *SERVER_DIRS, *_version_dirs()))
         return next((found for name in self.commands if (found := shutil.which(name, path=path))), None)
+
+
+def _version_dirs() -> list[str]:
+    found = [path for pattern in VERSION_DIRS for path in glob(pattern)]
+    return sorted(found, key=lambda path: [int(number) for number in re.findall(r"\d+", path)], reverse=True)
 
 
 MOSQUITTO = Program(
@@ -36,6 +50,16 @@ REDIS = Program(
     "Redis",
     ("redis-server",),
     {"apt-get": "redis-server", "dnf": "redis", "brew": "redis", "pacman": "valkey"},
+)
+POSTGRESQL = Program(
+    "PostgreSQL",
+    ("postgres",),
+    {
+        "apt-get": "postgresql",
+        "dnf": "postgresql-server",
+        "brew": "postgresql@17",
+        "pacman": "postgresql",
+    },
 )
 CHROMIUM = Program(
     "Chromium",
@@ -49,7 +73,7 @@ CHROMIUM = Program(
     ),
     {"apt-get": "chromium", "dnf": "chromium", "brew": "google-chrome", "pacman": "chromium"},
 )
-PROGRAMS = (MOSQUITTO, REDIS, CHROMIUM)
+PROGRAMS = (MOSQUITTO, REDIS, POSTGRESQL, CHROMIUM)
 
 _COMMANDS = {
     "apt-get": "apt-get update && {sudo}apt-get install -y --no-install-recommends {packages}",

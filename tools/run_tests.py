@@ -74,7 +74,8 @@ PARALLEL = ("-n", "3")
 RUNS = (
     pytest_run("unit", "tests", *PARALLEL, *(f"--ignore=tests/{folder}" for folder in APART)),
     pytest_run("brokers", *PARALLEL, *(f"tests/{folder}" for folder in WITH_BROKERS)),
-    pytest_run("stack", "-n", "2", "tests/stack"),
+    # `loadgroup`: tests marked as one group share what they have started.
+    pytest_run("stack", "-n", "2", "--dist", "loadgroup", "tests/stack"),
     pytest_run("browser", "tests/e2e"),
     Run("javascript", node_command, lambda report: tap_counts(report.read_text(encoding="utf-8"))),
 )

@@ -19,7 +19,7 @@ while kill -0 "$broker" 2>/dev/null; do
         seen=$now
         kill -HUP "$broker"
     fi
-    sleep 1 &
+    sleep 0.5 &
     wait $! || true
 done
 wait "$broker"

@@ -7,10 +7,11 @@ from rest_framework import serializers
 from devices.access import Viewer
 from devices.api.strict import Labels, Number, PageQuery, StrictSerializer, is_label_key, one_of
 from devices.api.times import iso
-from devices.models import Device, State
+from devices.models import Device, DeviceClock, State
 from devices.presence_of import Presence
 from devices.selection import ORDERINGS
 from devices.shapes import device_shape
+from hub.limits.bridge import CLOCK_SHOWN_ABOVE_MS
 from hub.limits.registry import MAX_NAME_CHARS, MAX_SEARCH_CHARS, MAX_TOKEN_GRACE_S
 from hub.limits.telemetry import MAX_DEVICE_ID_CHARS
 from hub.protocol.topics import DEVICE_ID_PATTERN
@@ -35,6 +36,7 @@ class DeviceAnswer(TypedDict):
     state: str
     since: str | None
     because: str | None
+    clock_skew_ms: int | None
     created_at: str
 
 
@@ -52,8 +54,16 @@ def device_answer(device: Device, presence: Presence) -> DeviceAnswer:
         "state": presence.state,
         "since": None if presence.since_ms is None else iso(presence.since_ms),
         "because": presence.because,
+        "clock_skew_ms": _shown_skew(device),
         "created_at": iso(round(device.created_at.timestamp() * 1000)),
     }
+
+
+def _shown_skew(device: Device) -> int | None:
+    clock: DeviceClock | None = getattr(device, "clock", None)
+    if clock is None or abs(clock.skew_ms) <= CLOCK_SHOWN_ABOVE_MS:
+        return None
+    return clock.skew_ms
 
 
 def _visible_type(serializer: serializers.Serializer[Any], slug: str) -> str:
@@ -67,7 +77,7 @@ def _visible_type(serializer: serializers.Serializer[Any], slug: str) -> str:
 
 
 class DeviceSerializer(StrictSerializer):
-    """One device. What only the hub knows (state, since, because, created_at) is ignored in a body."""
+    """One device. What only the hub knows (state, clock, time of creation) is ignored in a body."""
 
     id = serializers.RegexField(rf"^{DEVICE_ID_PATTERN}\Z", error_messages={"invalid": _ID_TEXT})
     device_type = serializers.CharField(help_text="the slug of its type")
@@ -79,6 +89,11 @@ class DeviceSerializer(StrictSerializer):
     state = serializers.ChoiceField(State.choices, read_only=True)
     since = serializers.DateTimeField(read_only=True, allow_null=True)
     because = serializers.CharField(read_only=True, allow_null=True)
+    clock_skew_ms = serializers.IntegerField(
+        read_only=True,
+        allow_null=True,
+        help_text="how far its clock is ahead (above zero) or behind; null: right within 2 s, or not known",
+    )
     created_at = serializers.DateTimeField(read_only=True)
 
     def validate_device_type(self, slug: str) -> str:

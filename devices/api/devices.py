@@ -65,7 +65,7 @@ class DevicesView(HubView):
             search=query.get("search", ""),
             ordering=query.get("ordering", "id"),
         )
-        page = self.page(devices.select_related("device_type").prefetch_related("label_set"))
+        page = self.page(devices.select_related("device_type", "clock").prefetch_related("label_set"))
         presence = presence_of(device.pk for device in page)
         return self.get_paginated_response([device_answer(device, presence[device.pk]) for device in page])
 

@@ -8,6 +8,7 @@ from rest_framework.exceptions import APIException, ErrorDetail, NotFound
 from devices.api.parsers import BodyTooLarge
 from devices.models import Device, DeviceType
 from devices.registry import RegistryConflictError
+from devices.replays import NotReplayableError
 from hub.history.store import StoreUnavailableError
 
 
@@ -36,6 +37,8 @@ class HubExceptionHandler(ExceptionHandler):
     def convert_known_exceptions(self, exc: Exception) -> Exception:
         if isinstance(exc, RegistryConflictError):
             return Conflict(exc)
+        if isinstance(exc, NotReplayableError):
+            return Conflict(RegistryConflictError("not_replayable", str(exc)))
         if isinstance(exc, RequestDataTooBig):
             # Django's own limit, which it keeps before our parser sees the body.
             return BodyTooLarge()

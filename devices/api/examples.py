@@ -11,7 +11,14 @@ _BODY = {
     "latitude": 52.52,
     "longitude": 13.405,
 }
-_NEW = {**_BODY, "state": "never", "since": None, "because": None, "created_at": "2026-11-22T07:20:00.000Z"}
+_NEW = {
+    **_BODY,
+    "state": "never",
+    "since": None,
+    "because": None,
+    "clock_skew_ms": None,
+    "created_at": "2026-11-22T07:20:00.000Z",
+}
 _TELEMETRY = "devices/thermostat/greenhouse-1/telemetry"
 _TOKEN = "hWq0T3cK9yq8xH0mXxv3T1nqk8yVdJcE0jz6vQ4mB2s"  # noqa: S105 - nobody's
 

@@ -20,7 +20,7 @@ from devices.api.history_serializers import (
 )
 from devices.api.schema import UNAVAILABLE
 from devices.api.times import iso
-from devices.models import Device
+from devices.models import BridgeReport, Device
 from hub.history.opening import get_history
 from hub.history.store import Ledger
 
@@ -108,7 +108,13 @@ class LedgerView(HubView):
         device = self.find_device(device_id)
         ledger = get_history().ledger([device.pk]).get(device.pk, Ledger())
         counts = {name: getattr(ledger, name) for name in _LEDGER_FIELDS}
-        return Response({"device": device.uid, **counts})
+        return Response({"device": device.uid, **counts, "hub_wide": _hub_wide()})
+
+
+def _hub_wide() -> dict[str, int | None]:
+    """As the bridge that spoke last heard it from the broker."""
+    reports = BridgeReport.objects.exclude(dropped_by_broker=None).order_by("-at_ms")
+    return {"dropped_by_broker": reports.values_list("dropped_by_broker", flat=True).first()}
 
 
 def _csv(device: Device, query: dict[str, Any]) -> StreamingHttpResponse:

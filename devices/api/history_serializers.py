@@ -6,6 +6,7 @@ from typing import Any
 from rest_framework import serializers
 
 from devices.api.strict import Moment, PageQuery, StrictSerializer, Words, one_of
+from devices.models import Replay
 from hub.limits.history import READ_POINTS_DEFAULT, READ_POINTS_MAX
 from hub.limits.registry import READINGS_DEFAULT_RANGE_MS, REJECTIONS_PAGE_SIZE_MAX
 from hub.limits.telemetry import MAX_DEVICE_ID_CHARS
@@ -85,6 +86,15 @@ class ReadingsSerializer(serializers.Serializer[None]):
     metrics = serializers.DictField(child=ColumnSerializer())
 
 
+class HubWideSerializer(serializers.Serializer[None]):
+    """What cannot be told by device."""
+
+    dropped_by_broker = serializers.IntegerField(
+        allow_null=True,
+        help_text="messages that the broker dropped, for any client, since it started; null: it does not say",
+    )
+
+
 class LedgerSerializer(serializers.Serializer[None]):
     """What became of everything that arrived: received = stored + updated + duplicate + rejected."""
 
@@ -98,6 +108,7 @@ class LedgerSerializer(serializers.Serializer[None]):
     pruned = serializers.IntegerField()
     lost_before_hub = serializers.IntegerField()
     last_seq = serializers.IntegerField(allow_null=True)
+    hub_wide = HubWideSerializer()
 
 
 class RejectionsQuery(PageQuery):
@@ -108,6 +119,22 @@ class RejectionsQuery(PageQuery):
         max_length=MAX_DEVICE_ID_CHARS, required=False, help_text="the id in the topic, registered or not"
     )
     reason = serializers.CharField(max_length=32, required=False, help_text="a reason code")
+
+
+class ReplaySerializer(serializers.Serializer[None]):
+    """A payload taken once more: when, and how many of its readings became what."""
+
+    requested = serializers.DateTimeField()
+    taken = serializers.DateTimeField(allow_null=True, help_text="null: it waits for the bridge")
+    outcome = serializers.ChoiceField(
+        Replay.Outcome.choices, allow_null=True, help_text="the best that became of any of its readings"
+    )
+    stored = serializers.IntegerField()
+    updated = serializers.IntegerField()
+    duplicate = serializers.IntegerField()
+    rejected = serializers.IntegerField()
+    reason = serializers.CharField(allow_null=True, help_text="why the first that was refused was")
+    detail = serializers.CharField()
 
 
 class RejectionSerializer(serializers.Serializer[None]):
@@ -125,3 +152,5 @@ class RejectionSerializer(serializers.Serializer[None]):
     last = serializers.DateTimeField()
     payload = serializers.CharField(help_text="the newest payload; what is no UTF-8 shows as U+FFFD")
     payload_bytes = serializers.IntegerField()
+    replayable = serializers.BooleanField(help_text="whether the payload can be taken once more")
+    replay = ReplaySerializer(allow_null=True, help_text="null: nobody asked for it")

@@ -5,7 +5,7 @@ from django.urls import path
 from devices.api.device_types import DeviceTypesView, DeviceTypeView
 from devices.api.devices import DevicesView, DeviceTokenView, DeviceView
 from devices.api.history import LatestView, LedgerView, ReadingsView
-from devices.api.rejections import RejectionsView
+from devices.api.rejections import RejectionsView, ReplayView
 
 urlpatterns = [
     path("device-types/", DeviceTypesView.as_view(), name="api-device-types"),
@@ -17,4 +17,5 @@ urlpatterns = [
     path("devices/<str:device_id>/readings/", ReadingsView.as_view(), name="api-device-readings"),
     path("devices/<str:device_id>/ledger/", LedgerView.as_view(), name="api-device-ledger"),
     path("rejections/", RejectionsView.as_view(), name="api-rejections"),
+    path("rejections/<int:rejection_id>/replay/", ReplayView.as_view(), name="api-rejection-replay"),
 ]

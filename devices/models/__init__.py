@@ -1,7 +1,7 @@
 """Django finds the models of the app here; each room below says who writes it."""
 
-from devices.models.activity import DeviceState, Rejection, State
-from devices.models.bridges import BridgeReport
+from devices.models.activity import DeviceClock, DeviceState, Rejection, Replay, State
+from devices.models.bridges import BridgeLease, BridgeReport
 from devices.models.registry import (
     Credential,
     Device,
@@ -15,9 +15,11 @@ from devices.models.registry import (
 )
 
 __all__ = [
+    "BridgeLease",
     "BridgeReport",
     "Credential",
     "Device",
+    "DeviceClock",
     "DeviceState",
     "DeviceType",
     "Label",
@@ -25,6 +27,7 @@ __all__ = [
     "MetricKind",
     "RegistryVersion",
     "Rejection",
+    "Replay",
     "State",
     "Tombstone",
     "UnknownMetrics",

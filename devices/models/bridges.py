@@ -14,7 +14,29 @@ class BridgeReport(models.Model):
     storing = models.BooleanField()
     storing_since_ms = models.BigIntegerField()
     lag_ms = models.IntegerField(default=0)
+    dropped_by_broker = models.BigIntegerField(
+        null=True, help_text="messages that the broker dropped for any client since it started"
+    )
     types = models.JSONField(default=dict)
 
     def __str__(self) -> str:
         return f"bridge {self.slot}"
+
+
+class BridgeLease(models.Model):
+    """Who holds a slot; the others wait. Changed only by UPDATEs that name what they saw.
+
+    `holder` is "" while nobody holds it. `beat` moves at every renewal: that it stands still is how an
+    end is noticed, so no clock is in the row. The rest says which process it is.
+    """
+
+    slot = models.CharField(max_length=64, unique=True)
+    holder = models.CharField(max_length=32, blank=True)
+    beat = models.BigIntegerField(default=0)
+    host = models.CharField(max_length=255, blank=True)
+    machine = models.CharField(max_length=128, blank=True)
+    pid = models.IntegerField(default=0)
+    process_started = models.CharField(max_length=32, blank=True)
+
+    def __str__(self) -> str:
+        return f"slot {self.slot}: {self.holder or 'free'}"

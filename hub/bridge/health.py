@@ -11,12 +11,17 @@ logger = logging.getLogger(__name__)
 Reasons = Callable[[], list[str]]
 """Why the bridge does not do its work now; nothing when it does."""
 
+Role = Callable[[], str]
+
 
 class HealthServer:
-    """Answers on a port of its own, in a thread, so that it also answers when the loop is busy."""
+    """Answers on a port of its own, in a thread, so that it also answers when the loop is busy.
 
-    def __init__(self, port: int, reasons: Reasons, host: str = "") -> None:
-        self._server = ThreadingHTTPServer((host, port), _handler(reasons))
+    /readyz: `{"ready", "role": "active" | "standby", "reasons"}`. A standby that can wait is ready.
+    """
+
+    def __init__(self, port: int, reasons: Reasons, role: Role, host: str = "") -> None:
+        self._server = ThreadingHTTPServer((host, port), _handler(reasons, role))
         self._thread = Thread(target=self._server.serve_forever, name="bridge health", daemon=True)
 
     @property
@@ -33,14 +38,14 @@ class HealthServer:
         self._thread.join()
 
 
-def _handler(reasons: Reasons) -> type[BaseHTTPRequestHandler]:
+def _handler(reasons: Reasons, role: Role) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             if self.path == "/healthz":
                 self._answer(200, {"alive": True})
             elif self.path == "/readyz":
                 why = reasons()
-                self._answer(503 if why else 200, {"ready": not why, "reasons": why})
+                self._answer(503 if why else 200, {"ready": not why, "role": role(), "reasons": why})
             else:
                 self._answer(404, {"detail": "There is /healthz and /readyz."})
 

@@ -12,6 +12,7 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     """One MQTT message as it arrived. `topic` None: it was not UTF-8.
 
     `connection` numbers the connection it came on: an acknowledgement is good for that one only.
+    `dup`: the broker delivers it once more.
     """
 
     topic: str | None
@@ -21,6 +22,7 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     retained: bool
     arrived_ms: int
     connection: int
+    dup: bool = False
 
 
 class Inbox:

@@ -3,23 +3,32 @@
 Nothing raises past this step: what is bad becomes a refusal with a documented reason.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import msgspec
 
 from hub.bridge.inbox import Message
-from hub.bridge.registry import DeviceEntry, MetricEntry, Registry, TypeEntry
+from hub.bridge.learning import Lesson, new_metrics
+from hub.bridge.registry import DeviceEntry, Registry, TypeEntry
+from hub.bridge.values import LEARN, judge_values
 from hub.history.store import UNKNOWN_DEVICE
-from hub.limits.telemetry import FUTURE_TOLERANCE_MS, MAX_ABS_NUMBER, MAX_TEXT_CHARS
+from hub.limits.bridge import RATE_LIMIT_DEPTH, RATE_LIMIT_PER_S
+from hub.limits.telemetry import FUTURE_TOLERANCE_MS
 from hub.protocol import telemetry
 from hub.protocol.telemetry import Fault, Value
 from hub.protocol.topics import DeviceTopic
 
-_SHOWN_CHARS: Final = 80
+_TOO_MANY: Final = (
+    f"more than {RATE_LIMIT_PER_S} messages a second, after {RATE_LIMIT_DEPTH} at once; "
+    "send several readings in one message, or fewer"
+)
 
 GiveTime = Callable[[int, int], int]
 """(device key, arrival in ms) -> a time of arrival that the device was not given before."""
+
+Admit = Callable[[int, Message], bool]
+"""(device key, message) -> whether it is taken now, or comes too soon after the others."""
 
 
 class Accepted(msgspec.Struct, frozen=True, gc=False):
@@ -48,10 +57,11 @@ class Refusal(msgspec.Struct, frozen=True, gc=False):
 
 
 class Verdict(msgspec.Struct, frozen=True, gc=False):
-    """What became of one message."""
+    """What became of one message. With a `lesson` it was not judged: its type has to learn first."""
 
     accepted: list[Accepted]
     refusals: list[Refusal]
+    lesson: Lesson | None = None
 
 
 def refuse_topic(message: Message) -> Verdict:
@@ -80,17 +90,40 @@ def sender_fault(topic: DeviceTopic, registry: Registry) -> Fault | None:
     return None
 
 
-def judge(message: Message, topic: DeviceTopic, registry: Registry, give_time: GiveTime) -> Verdict:
-    """Judge one telemetry message of a parsed topic."""
+def admit_all(_device: int, _message: Message) -> bool:
+    """No limit."""
+    return True
+
+
+def judge(
+    message: Message,
+    topic: DeviceTopic,
+    registry: Registry,
+    give_time: GiveTime,
+    admit: Admit = admit_all,
+    *,
+    learns: bool = False,
+) -> Verdict:
+    """Judge one telemetry message of a parsed topic.
+
+    `learns`: where its type learns and something is new in it, the verdict is only the lesson.
+    """
     device = registry.devices.get(topic.device_id)
     fault = sender_fault(topic, registry)
     if fault is not None or device is None:
         return refuse(topic, device, message, fault or Fault("unknown_device", "no such device"))
+    if not admit(device.key, message):
+        # Before decoding, so that a flood costs little.
+        return refuse(topic, device, message, Fault("rate_limited", _TOO_MANY))
     decoded = telemetry.decode(message.payload)
     if isinstance(decoded, Fault):
         return refuse(topic, device, message, decoded)
-    verdict = Verdict([], [])
     kind = registry.types[device.type_slug]
+    if learns and kind.unknown_metrics == LEARN:
+        kinds = new_metrics(_timely(decoded, message, kind), kind)
+        if kinds:
+            return Verdict([], [], Lesson(kind.slug, kinds))
+    verdict = Verdict([], [])
     for element in decoded:
         _judge_reading(element, device, kind, message, give_time, verdict)
     return verdict
@@ -109,11 +142,13 @@ def _judge_reading(
         verdict.refusals.append(_refusal(device, element, message, whole=True))
         return
     if element.ts_ms is not None and (fault := _time_fault(element.ts_ms, arrived_ms, kind)):
+        fault = msgspec.structs.replace(fault, seq=element.seq)
         verdict.refusals.append(_refusal(device, fault, message, whole=True))
         return
     values, faults = judge_values(element.values, kind)
     if not values:
         fault = faults[0] if faults else Fault("no_values", "the reading has no value")
+        fault = msgspec.structs.replace(fault, seq=element.seq, ts_ms=element.ts_ms)
         verdict.refusals.append(_refusal(device, fault, message, whole=True))
         return
     for fault in faults:
@@ -126,6 +161,17 @@ def _refusal(device: DeviceEntry, fault: Fault, message: Message, *, whole: bool
     return Refusal(device.key, device.uid, device.type_slug, fault, message, whole)
 
 
+def _timely(
+    decoded: list[telemetry.Reading | Fault], message: Message, kind: TypeEntry
+) -> Iterator[telemetry.Reading]:
+    """The readings that are not refused for their time."""
+    for element in decoded:
+        if isinstance(element, telemetry.Reading) and (
+            element.ts_ms is None or _time_fault(element.ts_ms, message.arrived_ms, kind) is None
+        ):
+            yield element
+
+
 def _time_fault(ts_ms: int, arrived_ms: int, kind: TypeEntry) -> Fault | None:
     if ts_ms > arrived_ms + FUTURE_TOLERANCE_MS:
         ahead_s = (ts_ms - arrived_ms) / 1000
@@ -134,72 +180,3 @@ def _time_fault(ts_ms: int, arrived_ms: int, kind: TypeEntry) -> Fault | None:
         days = kind.retention_ms / 86_400_000
         return Fault("timestamp_too_old", f"`ts` is older than the {days:.0f} days that the type keeps")
     return None
-
-
-def judge_values(values: dict[str, object], kind: TypeEntry) -> tuple[dict[str, Value], list[Fault]]:
-    """Good values, and a fault for each bad one. `null` means absent."""
-    good: dict[str, Value] = {}
-    faults: list[Fault] = []
-    metrics = kind.metrics
-    for key, value in values.items():
-        if value is None:
-            continue
-        metric = metrics.get(key)
-        if metric is None:
-            if kind.unknown_metrics != "ignore":
-                faults.append(
-                    _fault("unknown_metric", key, f"the type {kind.slug!r} has no metric {_shown(key)}")
-                )
-            continue
-        fault = _value_fault(value, metric)
-        if fault is None:
-            good[key] = value  # type: ignore[assignment]  # _value_fault has looked at its type
-        else:
-            faults.append(fault)
-    return good, faults
-
-
-def _value_fault(value: object, metric: MetricEntry) -> Fault | None:
-    given = type(value)
-    if metric.kind == "number":
-        if given is float or given is int:
-            return _number_fault(value, metric)  # type: ignore[arg-type]
-    elif metric.kind == "boolean":
-        if given is bool:
-            return None
-    elif given is str:
-        return _text_fault(value, metric)  # type: ignore[arg-type]
-    return _fault("wrong_kind", metric.key, f"{metric.key} is a {metric.kind}, got {_shown(value)}")
-
-
-def _number_fault(value: float, metric: MetricEntry) -> Fault | None:
-    # A comparison also refuses NaN, and integers too large to become a float.
-    if not -MAX_ABS_NUMBER <= value <= MAX_ABS_NUMBER:
-        return _fault("not_finite", metric.key, f"{metric.key} must be a number within ±{MAX_ABS_NUMBER:g}")
-    if metric.minimum is not None and value < metric.minimum:
-        return _fault("below_minimum", metric.key, f"{metric.key} is {value:g}, at least {metric.minimum:g}")
-    if metric.maximum is not None and value > metric.maximum:
-        return _fault("above_maximum", metric.key, f"{metric.key} is {value:g}, at most {metric.maximum:g}")
-    return None
-
-
-def _text_fault(value: str, metric: MetricEntry) -> Fault | None:
-    if len(value) > MAX_TEXT_CHARS:
-        return _fault(
-            "too_long", metric.key, f"{metric.key} has {len(value)} characters, at most {MAX_TEXT_CHARS}"
-        )
-    if "\0" in value:
-        return _fault("wrong_kind", metric.key, f"{metric.key} holds a NUL character")
-    return None
-
-
-def _fault(reason: str, key: str, detail: str) -> Fault:
-    return Fault(reason, detail, key)
-
-
-def _shown(value: object) -> str:
-    """A value for a sentence; what is nested is only named, since its text may be as deep as it is."""
-    if isinstance(value, dict | list):
-        return telemetry.name_of(value)
-    text = repr(value)
-    return text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}…"

@@ -50,6 +50,13 @@ class Track:
         self.holes = [*self.holes, (last + 1, seq - 1)][-MAX_OPEN_HOLES:]
         return seq - last - 1
 
+    def refused(self, seq: int, ts_ms: int | None) -> int:
+        """Take note of the `seq` of a reading that was refused: it reached the hub, so it is not lost.
+
+        `ts_ms` None: nothing is known of its time, so the counter did not start again. As `follow`.
+        """
+        return self.follow(seq, self.newest_ms if ts_ms is None else ts_ms)
+
     def _close(self, seq: int) -> int:
         for index, (first, last) in enumerate(self.holes):
             if first <= seq <= last:
@@ -99,6 +106,9 @@ class Tally:
         if refusal.whole:
             entry.received += 1
             entry.rejected += 1
+            if (seq := refusal.fault.seq) is not None:
+                entry.lost_before_hub += self._tracks[refusal.device].refused(seq, refusal.fault.ts_ms)
+                entry.moved = True
         else:
             entry.values_rejected += 1
 

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, Final
 
 import paho.mqtt.client as paho
@@ -17,6 +17,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from devices.mqtt import BrokerAddress
 from hub.bridge.inbox import Inbox, Message
 from hub.bridge.pump import Pump
+from hub.bridge.reception import Reception
 from hub.bridge.wire import BufferedSocket
 from hub.limits.bridge import MQTT_KEEPALIVE_S, RECONNECT_MAX_S, RECONNECT_MIN_S
 from hub.protocol.topics import ALIVE
@@ -32,8 +33,8 @@ def _now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-Deliver = Callable[[bytes, bytes, int, int, bool], None]
-"""(topic, payload, QoS, packet id, retained) of a message, as it stood in the packet."""
+Deliver = Callable[[bytes, bytes, int, int, bool, bool], None]
+"""(topic, payload, QoS, packet id, retained, delivered again) of a message, as it stood in the packet."""
 
 
 class _Client(paho.Client):
@@ -57,12 +58,17 @@ class _Client(paho.Client):
         if qos > 1 or len(packet) < payload_at:
             return MQTTErrorCode.MQTT_ERR_PROTOCOL  # we subscribe with QoS 1
         mid = packet[topic_end] << 8 | packet[topic_end + 1] if qos else 0
-        self.deliver(bytes(packet[2:topic_end]), bytes(packet[payload_at:]), qos, mid, bool(flags & 1))
+        retained, dup = bool(flags & 1), bool(flags & 8)
+        self.deliver(bytes(packet[2:topic_end]), bytes(packet[payload_at:]), qos, mid, retained, dup)
         return MQTTErrorCode.MQTT_ERR_SUCCESS
 
 
 class Link:
-    """The bridge's connection to the broker. Lives on one loop; `run()` keeps it up until cancelled."""
+    """The bridge's connection to the broker. Lives on one loop; `run()` keeps it up until cancelled.
+
+    `before_connect` is awaited each time; what it raises ends `run()`. `extras`: topics that are asked
+    for with QoS 0, and which the broker may refuse.
+    """
 
     def __init__(
         self,
@@ -70,14 +76,16 @@ class Link:
         client_id: str,
         filters: Sequence[str],
         inbox: Inbox,
+        before_connect: Callable[[], Awaitable[None]] | None = None,
+        extras: Sequence[str] = (),
     ) -> None:
         self._address = address
+        self._before_connect = before_connect
         self._filters = filters
+        self._extras = extras
         self._inbox = inbox
         self._connection = 0
-        self._receiving = False
-        self._changed_ms = _now_ms()
-        self._resumed_ms = 0
+        self._reception = Reception(_now_ms())
         self._pump = Pump(lambda: inbox.is_full)
         self._lost = asyncio.Event()
         self._answered = asyncio.Event()
@@ -86,19 +94,17 @@ class Link:
     @property
     def receiving(self) -> bool:
         """Connected, and every subscription granted."""
-        return self._receiving
+        return self._reception.receiving
 
     @property
     def changed_ms(self) -> int:
         """When `receiving` last changed, in Unix milliseconds."""
-        return self._changed_ms
+        return self._reception.changed_ms
 
     @property
     def receiving_since_ms(self) -> int | None:
         """Since when messages come in as the broker gets them, None while they do not."""
-        if not self._receiving or self._pump.paused:
-            return None
-        return max(self._changed_ms, self._resumed_ms)
+        return None if self._pump.paused else self._reception.since_ms(_now_ms())
 
     # --- what the worker asks for ------------------------------------------------------
 
@@ -110,13 +116,13 @@ class Link:
 
     def publish(self, topic: str, payload: bytes) -> None:
         """Send with QoS 0, best effort."""
-        if self._receiving:
+        if self.receiving:
             self._client.publish(topic, payload, qos=0)
 
     def resume_if_drained(self) -> None:
         """Read on if the reader paused for a full inbox that has room again."""
         if self._pump.paused and self._inbox.has_room:
-            self._resumed_ms = _now_ms()
+            self._reception.resumed(_now_ms())
             self._pump.resume()
 
     # --- the life of a connection ------------------------------------------------------
@@ -128,6 +134,8 @@ class Link:
             while True:
                 self._lost.clear()
                 self._answered.clear()
+                if self._before_connect is not None:
+                    await self._before_connect()
                 started_s = time.monotonic()
                 if await self._connect():
                     await self._stay()
@@ -148,12 +156,14 @@ class Link:
 
     async def _stay(self) -> None:
         """Until the connection is lost; keeps it alive meanwhile, also while reading is paused."""
+        self._reception.look(_now_ms())
         connected_s = alive_s = time.monotonic()
         while not self._lost.is_set():
             try:
                 async with asyncio.timeout(_MISC_EVERY_S):
                     await self._lost.wait()
             except TimeoutError:
+                self._reception.look(_now_ms())
                 now_s = time.monotonic()
                 if not self._answered.is_set() and now_s - connected_s > _CONNACK_WITHIN_S:
                     logger.warning("MQTT broker: no answer to the sign-in within %.0f s", _CONNACK_WITHIN_S)
@@ -172,16 +182,11 @@ class Link:
 
     def _forget_connection(self) -> None:
         """Idempotent: paho tells of a lost connection twice."""
-        self._turn(receiving=False)
+        self._reception.turn(_now_ms(), receiving=False)
         self._connection += 1
         self._pump.forget_pause()
         self._inbox.drop_redelivered()
         self._lost.set()
-
-    def _turn(self, *, receiving: bool) -> None:
-        if receiving != self._receiving:
-            self._receiving = receiving
-            self._changed_ms = _now_ms()
 
     # --- paho's callbacks ----------------------------------------------------------------
 
@@ -221,7 +226,7 @@ class Link:
             return
         self._connection += 1
         # At every connect, whatever session_present says: the broker may have forgotten.
-        client.subscribe([(name, 1) for name in self._filters])
+        client.subscribe([*((name, 1) for name in self._filters), *((name, 0) for name in self._extras)])
 
     def _on_subscribe(self, _client: Any, _data: Any, _mid: int, codes: Any, _properties: Any) -> None:
         refused = [
@@ -231,14 +236,16 @@ class Link:
             logger.error("MQTT broker refuses subscriptions of the bridge: %s", ", ".join(refused))
             self._client.disconnect()  # and ask again later: its rules may be on their way
             return
-        self._turn(receiving=True)
+        self._reception.turn(_now_ms(), receiving=True)
 
     def _on_disconnect(self, *_: Any) -> None:
         self._forget_connection()
 
-    def _on_message(self, topic: bytes, payload: bytes, qos: int, mid: int, retained: bool) -> None:
+    def _on_message(
+        self, topic: bytes, payload: bytes, qos: int, mid: int, retained: bool, dup: bool
+    ) -> None:
         try:
             name: str | None = topic.decode()
         except UnicodeDecodeError:
             name = None
-        self._inbox.put(Message(name, payload, qos, mid, retained, _now_ms(), self._connection))
+        self._inbox.put(Message(name, payload, qos, mid, retained, _now_ms(), self._connection, dup))

@@ -82,10 +82,14 @@ class Presence:
     def retained_status(
         self, device: DeviceEntry, word: str, arrived_ms: int, connection: int, kind: TypeEntry
     ) -> Change | None:
-        """A status from before we subscribed. `online` says nothing; `offline` only of a device
-        that has long been quiet and was not heard on this connection."""
+        """A status from before we subscribed. `online` says nothing; `offline` only of a device that was
+        heard before, has long been quiet and was not heard on this connection.
+
+        What the broker keeps for a device that was never heard may be of another that had its id.
+        """
         entry = self._entry(device.key)
-        if word != OFFLINE or (entry.heard_on == connection and entry.last_arrival_ms):
+        heard_now = entry.heard_on == connection and entry.last_arrival_ms
+        if word != OFFLINE or entry.state == NEVER or heard_now:
             return None
         trusted_after_ms = (
             silent_after_ms(kind.expected_interval_s) or RETAINED_OFFLINE_TRUSTED_AFTER_S * 1000

@@ -9,8 +9,9 @@ from django.db import Error, connection, transaction
 from django.db.models import Max
 
 from devices import rejections
-from devices.models import BridgeReport, Device, DeviceState
+from devices.models import BridgeReport, Device, DeviceClock, DeviceState
 from devices.rejections import Refused
+from hub.bridge.clocks import Skew
 from hub.bridge.intake import Refusal
 from hub.bridge.presence import Change
 from hub.history.store import UNKNOWN_DEVICE
@@ -55,14 +56,29 @@ def load_states() -> dict[int, str]:
     return dict(DeviceState.objects.filter(pk__in=newest).values_list("device_id", "state"))
 
 
-def write(refusals: Sequence[Refusal], changes: Sequence[Change]) -> None:
-    """Store refusals and transitions in one transaction."""
+def load_clocks() -> dict[int, int]:
+    """The clocks that are or were off: `skew_ms` by device key."""
+    return dict(DeviceClock.objects.values_list("device_id", "skew_ms"))
+
+
+def write(refusals: Sequence[Refusal], changes: Sequence[Change], skews: Sequence[Skew] = ()) -> None:
+    """Store refusals, transitions and clocks in one transaction."""
     with transaction.atomic():
+        keys = {change.device.key for change in changes} | {skew.device for skew in skews}
+        alive = set(Device.objects.filter(pk__in=keys).values_list("pk", flat=True)) if keys else set()
         if changes:
-            alive = set(
-                Device.objects.filter(pk__in={c.device.key for c in changes}).values_list("pk", flat=True)
-            )
             DeviceState.objects.bulk_create(_rows(changes, alive))
+        if skews:
+            DeviceClock.objects.bulk_create(
+                [
+                    DeviceClock(device_id=key, skew_ms=skew.skew_ms, at_ms=skew.at_ms)
+                    for key, skew in {skew.device: skew for skew in skews}.items()
+                    if key in alive
+                ],
+                update_conflicts=True,
+                unique_fields=["device"],
+                update_fields=["skew_ms", "at_ms"],
+            )
         if refusals:
             rejections.record(_refused(refusal) for refusal in refusals)
 

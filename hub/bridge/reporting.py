@@ -6,6 +6,7 @@ from typing import Any
 
 from hub.bridge import records
 from hub.bridge.forward import Forwarder
+from hub.bridge.lease import LeaseLostError
 from hub.bridge.mqtt import Link
 from hub.bridge.records import Records, RecordsError
 from hub.bridge.senders import Senders
@@ -38,7 +39,7 @@ class Reporter:
             report = self.report()
             forwarder.report({"type": BRIDGE_EVENT, **report})
             if num_reports % every_nth == 0 and (row is None or row.done()):
-                row = asyncio.create_task(_write(records_, report), name="bridge row")
+                row = asyncio.create_task(self._write(records_, report), name="bridge row")
             num_reports += 1
             await asyncio.sleep(BRIDGE_REPORT_EVERY_S)
 
@@ -55,6 +56,7 @@ class Reporter:
             "storing": self._storing.storing,
             "storing_since_ms": self._storing.storing_since_ms,
             "lag_ms": self._worker.lag_ms(),
+            "dropped_by_broker": self._worker.dropped_by_broker,
             "types": {
                 slug: {
                     "readings_per_s": round(rates.get(slug, 0.0), 2),
@@ -67,9 +69,12 @@ class Reporter:
             },
         }
 
-
-async def _write(records_: Records, report: dict[str, Any]) -> None:
-    try:
-        await records_.run(records.write_report, report)
-    except RecordsError as error:
-        logger.debug("the bridge's row was not written: %s", error)
+    async def _write(self, records_: Records, report: dict[str, Any]) -> None:
+        try:
+            # One that was frozen finds out first whether it still speaks for its slot.
+            await self._storing.confirm()
+            await records_.run(records.write_report, report)
+        except LeaseLostError:
+            return
+        except RecordsError as error:
+            logger.debug("the bridge's row was not written: %s", error)

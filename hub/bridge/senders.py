@@ -4,10 +4,13 @@ import asyncio
 import time
 from collections.abc import Iterable
 
-from hub.bridge import records
+from hub.bridge import learning, records
 from hub.bridge import registry as registry_queries
+from hub.bridge.clocks import Clocks
+from hub.bridge.learning import Lesson
 from hub.bridge.ledger import Track, track_of
 from hub.bridge.presence import Presence
+from hub.bridge.ratelimit import RateLimit
 from hub.bridge.records import Records
 from hub.bridge.registry import Changes, DeviceEntry, Registry
 from hub.bridge.storing import Storing
@@ -25,6 +28,8 @@ class Senders:
         self._checked_s = 0.0
         self.registry = registry
         self.presence = Presence()
+        self.limit = RateLimit()
+        self.clocks = Clocks()
         self.tracks: dict[int, Track] = {}
 
     async def load(self) -> Changes:
@@ -33,23 +38,27 @@ class Senders:
         everything = await persist(run, registry_queries.load_all)
         self.registry.apply(everything)
         self.presence.load(await persist(run, records.load_states))
+        self.clocks.load(await persist(run, records.load_clocks))
         framed = await persist(asyncio.to_thread, self._framed_version, everything.type_slugs)
         self._checked_s = time.monotonic()
         return await persist(run, registry_queries.load_changes, framed)
 
     def _framed_version(self, slugs: Iterable[str]) -> int:
-        """The registry version up to which the pages of every type were told."""
-        heads = (self._store.heads(slug).values() for slug in slugs)
-        return min((max((h.registry_version for h in of_type), default=0) for of_type in heads), default=0)
+        """The registry version up to which pages were told.
 
-    async def changes(self, uids: set[str]) -> Changes | None:
+        The newest of any type: an append frames whatever changed since the one before it.
+        """
+        heads = (head for slug in slugs for head in self._store.heads(slug).values())
+        return max((head.registry_version for head in heads), default=0)
+
+    async def changes(self, uids: set[str], *, at_once: bool = False) -> Changes | None:
         """What changed in the registry since the last look, if that is older than allowed.
 
         It is looked at at once for ids that are new to us: device and type come together.
         """
         now_s = time.monotonic()
         new = self.registry.to_look_up(uids, now_s)
-        if not new and now_s - self._checked_s < REGISTRY_MAX_AGE_S / 2:
+        if not new and not at_once and now_s - self._checked_s < REGISTRY_MAX_AGE_S / 2:
             return None
         persist, run = self._storing.persist, self._records.run
         version = await persist(run, registry_queries.load_version)
@@ -72,8 +81,16 @@ class Senders:
         self.registry.apply(changes)
         for entry in changes.removed:
             self.presence.forget(entry.key)
+            self.limit.forget(entry.key)
+            self.clocks.forget(entry.key)
             self.tracks.pop(entry.key, None)
         return moved
+
+    async def learn(self, lesson: Lesson) -> Changes:
+        """Add metrics to a type; returns what changed in the registry by then."""
+        persist, run = self._storing.persist, self._records.run
+        await persist(run, learning.learn, lesson.type_slug, lesson.kinds)
+        return await persist(run, registry_queries.load_changes, self.registry.version)
 
     async def know(self, uids: set[str]) -> None:
         """Load what is remembered of those that send for the first time since the bridge started."""

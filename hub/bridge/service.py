@@ -1,91 +1,61 @@
-"""A bridge: its parts put together, started, and ended in order."""
+"""A bridge: waits for its slot, works while it holds it, and waits again when it lost it."""
 
-import asyncio
 import logging
 
 from channels.layers import BaseChannelLayer
 
-from devices.mqtt import BrokerAddress, bridge_account
-from hub.bridge.forward import Forwarder
-from hub.bridge.inbox import Inbox
-from hub.bridge.mqtt import Link
-from hub.bridge.numbering import Numbering
-from hub.bridge.records import Records
-from hub.bridge.registry import Registry
-from hub.bridge.reporting import Reporter
-from hub.bridge.senders import Senders
-from hub.bridge.storing import Storing, now_ms
-from hub.bridge.worker import Worker
+from devices.mqtt import BrokerAddress
+from hub.bridge.active import ActiveBridge
+from hub.bridge.lease import Lease, LeaseLostError
 from hub.history.store import HistoryStore
-from hub.limits.bridge import BRIDGE_STOP_WITHIN_S
-from hub.protocol.frames import source_name
-from hub.protocol.topics import BRIDGE_FILTERS
 
 logger = logging.getLogger(__name__)
 
 
 class Bridge:
-    """MQTT in; store, frames and acknowledgements out. `run()` until cancelled or a part fails."""
+    """The bridge of a slot, or its standby. `run()` until cancelled or a part fails."""
 
     def __init__(
         self, slot: str, address: BrokerAddress, store: HistoryStore, layer: BaseChannelLayer
     ) -> None:
-        source = source_name(slot, now_ms())
-        inbox = Inbox()
-        registry = Registry()
-        self._records = Records()
-        self._link = Link(address, address.username or bridge_account(slot), BRIDGE_FILTERS, inbox)
-        self._storing = Storing(store, Numbering(source), registry)
-        self._senders = Senders(store, registry, self._storing, self._records)
-        self._forwarder = Forwarder(layer)
-        self._worker = Worker(inbox, self._link, self._senders, self._storing, self._forwarder, self._records)
-        self._reporter = Reporter(slot, source, self._link, self._storing, self._worker, self._senders)
+        self._slot = slot
+        self._address = address
+        self._store = store
+        self._layer = layer
+        self._lease = Lease(slot)
+        self._active: ActiveBridge | None = None
+
+    @property
+    def role(self) -> str:
+        """`active`, or `standby` while another bridge holds the slot. From any thread."""
+        return "standby" if self._active is None else "active"
 
     def not_ready(self) -> list[str]:
-        """Why it does not do its work now; nothing when it does. From any thread."""
-        reasons = []
-        if not self._link.receiving:
-            reasons.append("Not connected to the MQTT broker: nothing is received.")
-        if not self._storing.storing:
-            reasons.append("The database does not take what was received; it will be tried again.")
+        """Why it does not do its work now; nothing when it does. From any thread.
+
+        To wait for a slot that another bridge holds is the work of a standby.
+        """
+        active = self._active
+        reasons = [] if active is None else active.not_ready()
+        if not self._lease.database_answers:
+            reasons.append("The database does not say who holds the slot; it will be asked again.")
         return reasons
 
     async def run(self) -> None:
-        """Until cancelled: then the step under way is finished, acknowledged, and the link closed."""
-        background = [
-            asyncio.create_task(self._forwarder.run(), name="bridge forward"),
-            asyncio.create_task(self._reporter.run(self._forwarder, self._records), name="bridge report"),
-        ]
-        worker = asyncio.create_task(self._work(), name="bridge worker")
+        """Until cancelled; then the slot is given back once the last message is dealt with."""
         try:
-            await self._first_to_end([worker, *background])
+            while True:
+                await self._lease.acquire()
+                try:
+                    await self._work()
+                except LeaseLostError as lost:
+                    logger.warning("%s This one acknowledges nothing more and waits.", lost)
         finally:
-            self._worker.stop()
-            # The link stays up meanwhile, so that what is stored is acknowledged too.
-            await asyncio.wait([worker], timeout=BRIDGE_STOP_WITHIN_S)
-            await _cancel([worker, *background])
-            self._records.close()
+            await self._lease.close()
 
     async def _work(self) -> None:
-        await self._worker.start()
-        link = asyncio.create_task(self._link.run(), name="bridge link")
-        worker = asyncio.create_task(self._worker.run(), name="bridge steps")
+        self._active = ActiveBridge(self._slot, self._address, self._store, self._layer, self._lease)
         try:
-            await self._first_to_end([link, worker])
+            await self._active.run()
         finally:
-            await _cancel([worker, link])
-
-    @staticmethod
-    async def _first_to_end(tasks: list[asyncio.Task[None]]) -> None:
-        """Until one of the tasks ends; its error is ours."""
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-
-
-async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    for result in await asyncio.gather(*tasks, return_exceptions=True):
-        if isinstance(result, Exception):
-            logger.error("A part of the bridge ended badly: %r", result)
+            self._active = None

@@ -40,13 +40,28 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-class Storing:
-    """Appends batches of one source. `storing` is false from a failed try to the next good one."""
+async def nobody_else() -> None:
+    """For one who shares its slot with nobody."""
 
-    def __init__(self, store: HistoryStore, numbering: Numbering, registry: Registry) -> None:
+
+class Storing:
+    """Appends batches of one source. `storing` is false from a failed try to the next good one.
+
+    `confirm` returns when this bridge may write and acknowledge, and raises when another one may.
+    """
+
+    def __init__(
+        self,
+        store: HistoryStore,
+        numbering: Numbering,
+        registry: Registry,
+        confirm: Callable[[], Awaitable[None]] = nobody_else,
+    ) -> None:
         self._store = store
         self._numbering = numbering
         self._registry = registry
+        self._framed_version = 0
+        self.confirm = confirm
         self.storing = True
         self.storing_since_ms = now_ms()
 
@@ -69,6 +84,7 @@ class Storing:
         """Call until the database answers, with jittered backoff; nothing is given up."""
         delay_s = STORE_RETRY_MIN_S
         while True:
+            await self.confirm()
             try:
                 result = await call(*args, **kwargs)
             except (StoreUnavailableError, RecordsError) as error:
@@ -108,15 +124,18 @@ class Storing:
         self, readings: Sequence[Accepted], arrivals: Mapping[int, Arrivals], judged: Judged | None = None
     ) -> list[Frame]:
         """One transaction; the numbers of its frames are taken once it is committed."""
+        await self.confirm()
         at_ms = now_ms()
         draft = self._numbering.draft(at_ms)
-        versions: dict[tuple[str, str], int] = {}
+        framed_version = self._framed_version
         if judged is not None:
             if judged.registry is not None:
                 draft.registry(judged.registry)
-                versions = {(f.device_type, f.source): judged.registry.version for f in draft.frames}
+                framed_version = max(framed_version, judged.registry.version)
             draft.states(judged.changes)
         draft.readings(readings, self._registry)
+        # With every append, so that the version outlives the heads of quiet types.
+        versions = {(frame.device_type, frame.source): framed_version for frame in draft.frames}
         rows = [Reading(r.device.key, r.ts_ms, r.received_ms, r.seq, r.values) for r in readings]
         batch = Batch(at_ms, rows, arrivals, draft.frames, versions)
         try:
@@ -125,6 +144,7 @@ class Storing:
             self._turn(storing=False, why=error)
             await self.persist(asyncio.to_thread, self._append_again, batch)
         self._numbering.commit(draft.frames)
+        self._framed_version = framed_version
         return draft.frames
 
     def _append_again(self, batch: Batch) -> None:

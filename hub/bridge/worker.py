@@ -13,12 +13,15 @@ from hub.bridge import records
 from hub.bridge.batch import Judge, Judged
 from hub.bridge.forward import Forwarder
 from hub.bridge.inbox import Inbox, Message
+from hub.bridge.intake import Refusal
+from hub.bridge.learning import Lesson
 from hub.bridge.ledger import Tally
 from hub.bridge.mqtt import Link
 from hub.bridge.presence import Change
 from hub.bridge.rates import Rates
 from hub.bridge.records import Records
 from hub.bridge.registry import Changes, DeviceEntry
+from hub.bridge.replay import Replaying
 from hub.bridge.senders import Senders
 from hub.bridge.storing import Storing, now_ms
 from hub.bridge.telling import Telling
@@ -55,6 +58,7 @@ class Worker:
         storing: Storing,
         forwarder: Forwarder,
         records_: Records,
+        replaying: Replaying,
     ) -> None:
         self._inbox = inbox
         self._link = link
@@ -62,7 +66,8 @@ class Worker:
         self._storing = storing
         self._forwarder = forwarder
         self._records = records_
-        self._judge = Judge(senders.registry, senders.presence, senders.tracks)
+        self._judge = Judge(senders.registry, senders.presence, senders.tracks, senders.limit, senders.clocks)
+        self._replaying = replaying
         self._telling = Telling(link)
         self._stopping = False
         self._silence_checked_s = 0.0
@@ -73,6 +78,11 @@ class Worker:
         """How long the oldest message waits that is not acknowledged yet."""
         oldest_ms = self._oldest_ms if self._oldest_ms is not None else self._inbox.oldest_ms
         return max(0, now_ms() - oldest_ms) if oldest_ms is not None else 0
+
+    @property
+    def dropped_by_broker(self) -> int | None:
+        """What the broker dropped, of any client's, since it started; None until it said so."""
+        return self._judge.dropped_by_broker
 
     async def start(self) -> None:
         """Load the registry, and tell pages what changed while no bridge ran."""
@@ -91,8 +101,12 @@ class Worker:
         while not self._stopping:
             started_s = time.monotonic()
             messages = self._inbox.take(BATCH_MAX_MESSAGES)
+            is_drained = not len(self._inbox)
             self._link.resume_if_drained()
             await self._step(messages)
+            if is_drained:
+                self._senders.limit.drained(now_ms())
+            await self._replaying.run_due(self._refresh, self._take_again)
             if len(self._inbox) >= BATCH_MAX_MESSAGES:
                 continue
             busy = self.rates.total_per_s > TICK_FAST_ABOVE_ROWS_PER_S
@@ -119,7 +133,11 @@ class Worker:
         tally = Tally(self._senders.tracks)
         done: list[Message] = []
         for message, topic in parsed:
-            self._judge.message(message, topic, tally, judged)
+            lesson = self._judge.message(message, topic, tally, judged)
+            if lesson is not None:
+                await self._finish(done, judged, tally)
+                done, judged, tally = [], await self._learned(lesson, uids), Tally(self._senders.tracks)
+                self._judge.message(message, topic, tally, judged, learns=False)
             done.append(message)
             if judged.num_readings >= BATCH_MAX_READINGS:
                 await self._finish(done, judged, tally)
@@ -128,18 +146,41 @@ class Worker:
         await self._finish(done, judged, tally)
         self._oldest_ms = None
 
-    async def _finish(self, messages: list[Message], judged: Judged, tally: Tally) -> None:
-        """Store, write down, forward; then, and only then, acknowledge."""
+    async def _learned(self, lesson: Lesson, uids: set[str]) -> Judged:
+        """A batch that begins with what a type has learnt: its frame goes before the readings."""
+        judged = self._with_registry(await self._senders.learn(lesson))
+        await self._senders.know(uids)
+        return judged
+
+    async def _refresh(self, uids: set[str]) -> None:
+        changes = await self._senders.changes(uids, at_once=True)
+        if changes is not None:
+            await self._finish([], self._with_registry(changes), Tally(self._senders.tracks))
+        await self._senders.know(uids)
+
+    async def _take_again(self, message: Message, topic: DeviceTopic) -> list[Refusal]:
+        judged, tally = Judged(), Tally(self._senders.tracks)
+        lesson = self._judge.replayed(message, topic, tally, judged)
+        if lesson is not None:
+            judged = await self._learned(lesson, {topic.device_id})
+            self._judge.replayed(message, topic, tally, judged, learns=False)
+        return await self._finish([], judged, tally)
+
+    async def _finish(self, messages: list[Message], judged: Judged, tally: Tally) -> list[Refusal]:
+        """Store, write down, forward; then, and only then, acknowledge. Returns what was refused."""
+        refusals: list[Refusal] = []
         if judged:
             frames, not_storable = await self._storing.store(judged, tally.arrivals())
             self._forwarder.frames(frames)
             refusals = [*judged.refusals, *not_storable]
-            if refusals or judged.changes:
+            if refusals or judged.changes or judged.skews:
                 write = self._records.run
-                await self._storing.persist(write, records.write, refusals, judged.changes)
+                await self._storing.persist(write, records.write, refusals, judged.changes, judged.skews)
                 self._telling.tell(refusals, now_ms())
             self.rates.count(judged)
+        await self._storing.confirm()
         self._link.acknowledge(messages)
+        return refusals
 
     def _with_registry(self, changes: Changes) -> Judged:
         """Take changes of the registry over; devices that were switched off are offline from now."""

@@ -4,9 +4,12 @@ A spike survives because min and max are kept; silence survives because a bucket
 reading is left out.
 """
 
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
+from hub.history.rollups import Column, Summary, joined, summary, summary_of
+from hub.history.spans import Resolution, Span
 from hub.history.store import BucketColumn, Columns, RawColumn, RawRow
 from hub.protocol.telemetry import Value
 
@@ -24,10 +27,11 @@ NICE_STEPS_MS: Final = (
 """Widths of buckets that people can read off an axis."""
 
 
-def bucket_ms_for(first_ms: int, last_ms: int, points: int) -> int:
-    """The narrowest nice step whose buckets, aligned to 1970, cover both times in at most `points`."""
+def bucket_ms_for(first_ms: int, last_ms: int, points: int, at_least_ms: int = 1) -> int:
+    """The narrowest nice step, not below `at_least_ms`, whose buckets, aligned to 1970, cover both
+    times in at most `points`."""
     for step in NICE_STEPS_MS:
-        if last_ms // step - first_ms // step < points:
+        if step >= at_least_ms and last_ms // step - first_ms // step < points:
             return step
     return max(NICE_STEPS_MS[-1], last_ms + 1)
 
@@ -39,18 +43,17 @@ def raw_columns(rows: Sequence[RawRow], metrics: Sequence[str]) -> dict[str, Raw
 
 
 class Buckets:
-    """Folds rows, oldest first, into buckets; holds the values of one bucket at a time."""
+    """Folds readings and rollups, oldest first, into buckets."""
 
     def __init__(self, bucket_ms: int, metrics: Sequence[str]) -> None:
-        self._ts: list[int] = []
-        self._columns: dict[str, BucketColumn] = {metric: _column(0) for metric in metrics}
         self._bucket_ms = bucket_ms
         self._chosen = set(metrics)
-        self._index: int | None = None
+        self._held: dict[str, dict[int, Summary]] = {metric: {} for metric in metrics}
+        self._index = 0
         self._values: dict[str, list[Value]] = {}
 
     def fold(self, rows: Iterable[RawRow]) -> None:
-        """Take in rows that are not older than any before."""
+        """Take in readings that are not older than any before."""
         for row in rows:
             index = row.ts_ms // self._bucket_ms
             if index != self._index:
@@ -64,34 +67,55 @@ class Buckets:
                 else:
                     self._values[metric] = [value]
 
+    def fold_rollup(self, piece: Mapping[str, Column], piece_ms: int, unit_ms: int, span: Span) -> None:
+        """Take in the entries of a piece that begin within a span; `piece_ms`: when the piece begins."""
+        self._finish()
+        for metric, column in piece.items():
+            if not self._chosen or metric in self._chosen:
+                held = self._held.setdefault(metric, {})
+                for index, entries in _by_bucket(column, piece_ms, unit_ms, span, self._bucket_ms):
+                    _add(held, index, entries)
+
     def _finish(self) -> None:
-        """Close the bucket under way."""
-        if self._index is None or not self._values:
-            return
-        for metric in self._values.keys() - self._columns.keys():
-            self._columns[metric] = _column(len(self._ts))
-        self._ts.append(self._index * self._bucket_ms)
-        for metric, column in self._columns.items():
-            _add(column, self._values.get(metric, []))
+        """Close the bucket of readings under way."""
+        for metric, values in self._values.items():
+            _add(self._held.setdefault(metric, {}), self._index, summary(values))
         self._values = {}
 
-    def as_columns(self, from_ms: int, to_ms: int) -> Columns:
-        """Close the last bucket and return all."""
+    def as_columns(self, from_ms: int, to_ms: int, resolution: Resolution = "raw") -> Columns:
+        """All buckets that hold anything."""
         self._finish()
-        return Columns(from_ms, to_ms, "raw", self._bucket_ms, self._ts, self._columns)
+        order = sorted({index for held in self._held.values() for index in held})
+        shown = {metric: held for metric, held in self._held.items() if held or metric in self._chosen}
+        columns = {metric: _column(order, held) for metric, held in shown.items()}
+        ts = [index * self._bucket_ms for index in order]
+        return Columns(from_ms, to_ms, resolution, self._bucket_ms, ts, columns)
 
 
-def _column(num_empty: int) -> BucketColumn:
-    def nothing() -> list[None]:
-        return [None] * num_empty
+def _by_bucket(
+    column: Column, piece_ms: int, unit_ms: int, span: Span, bucket_ms: int
+) -> Iterator[tuple[int, Summary]]:
+    """What the entries of each bucket come to. Entries of one bucket stand side by side."""
+    at = column.at
+    begin = bisect_left(at, -(-(span.start_ms - piece_ms) // unit_ms))
+    end = bisect_left(at, -(-(span.end_ms - piece_ms) // unit_ms))
+    while begin < end:
+        index = (piece_ms + at[begin] * unit_ms) // bucket_ms
+        stop = bisect_left(at, -(-((index + 1) * bucket_ms - piece_ms) // unit_ms), begin, end)
+        yield index, summary_of(column, begin, stop)
+        begin = stop
 
-    return BucketColumn([*nothing()], [*nothing()], [*nothing()], [*nothing()], [0] * num_empty)
+
+def _add(held: dict[int, Summary], index: int, more: Summary) -> None:
+    held[index] = joined(held[index], more) if index in held else more
 
 
-def _add(column: BucketColumn, values: list[Value]) -> None:
-    numbers = [value for value in values if not isinstance(value, str)]
-    column.min.append(min(numbers) + 0 if numbers else None)  # + 0 makes a boolean a number
-    column.max.append(max(numbers) + 0 if numbers else None)
-    column.mean.append(sum(numbers) / len(numbers) if numbers else None)
-    column.last.append(values[-1] if values else None)
-    column.count.append(len(values))
+def _column(order: Sequence[int], held: Mapping[int, Summary]) -> BucketColumn:
+    entries = [held.get(index) for index in order]
+    return BucketColumn(
+        [one.minimum if one else None for one in entries],
+        [one.maximum if one else None for one in entries],
+        [one.total / one.num_numbers if one and one.num_numbers else None for one in entries],
+        [one.last if one else None for one in entries],
+        [one.num_values if one else 0 for one in entries],
+    )

@@ -12,7 +12,7 @@ Key = tuple[int, int]
 """What makes a reading one reading: its device's key and `ts_ms`."""
 
 _encode: Final = msgspec.json.encode
-_decode: Final = msgspec.json.Decoder(dict[str, Value]).decode
+decode_values: Final = msgspec.json.Decoder(dict[str, Value]).decode
 
 
 class Row(NamedTuple):
@@ -63,7 +63,7 @@ def changes(readings: Iterable[Reading], present: Mapping[Key, Row]) -> Changes:
         if row is None:
             new[key] = Row(reading.device, reading.ts_ms, reading.received_ms, reading.seq, text)
             outcomes.append(Outcome.STORED)
-        elif row.values == text or (values := merged(_decode(row.values), reading.values)) is None:
+        elif row.values == text or (values := merged(decode_values(row.values), reading.values)) is None:
             outcomes.append(Outcome.DUPLICATE)
         else:
             seq = reading.seq if row.seq is None else row.seq

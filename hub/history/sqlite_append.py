@@ -2,24 +2,24 @@
 
 import contextlib
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Final
 
 import msgspec
 
-from hub.history import sqlite_bulk
+from hub.history import sqlite_bulk, sqlite_rollups
 from hub.history.merging import Changes, Key, Newest, Row, changes, counts, renew
 from hub.history.sqlite_file import DatabaseFile, is_unavailable
 from hub.history.sqlite_frames import FrameLog
 from hub.history.store import Arrivals, Batch, Outcome, Reading, StoreError, StoreRefusedError
-from hub.limits.history import DELETE_SLICE_ROWS, LATEST_CACHED_DEVICES
+from hub.limits.history import LATEST_CACHED_DEVICES
 from hub.protocol.telemetry import Value
 
 _REFUSALS: Final = (sqlite3.Error, OverflowError, ValueError)
 _encode: Final = msgspec.json.encode
 decode_newest: Final = msgspec.json.Decoder(dict[str, tuple[Value, int, int]]).decode
 _NOTHING: Final = Arrivals()
-_SLICE_END: Final = "SELECT ts FROM reading WHERE device = ? ORDER BY ts LIMIT 1 OFFSET ?"
 _PRESENT: Final = """SELECT r.device, r.ts, r.received, r.seq, r."values" FROM (VALUES {rows}) AS k
     JOIN reading AS r ON r.device = k.column1 AND r.ts = k.column2"""
 _INSERT: Final = "INSERT OR FAIL INTO reading VALUES {rows}"
@@ -38,7 +38,7 @@ _COUNT: Final = """INSERT OR FAIL INTO ledger (device, received, stored, updated
 
 
 class Writer:
-    """Everything that changes the file. Its methods run in one thread only."""
+    """The one connection that changes the file, and appends by it. Used in one thread only."""
 
     def __init__(self, file: DatabaseFile, frame_log_bytes: int) -> None:
         self._file = file
@@ -50,31 +50,16 @@ class Writer:
 
     def append(self, batch: Batch) -> list[Outcome]:
         """Store a batch in one transaction."""
-        with self._transaction() as cursor:
-            outcomes = self._append_readings(cursor, batch.readings)
+        with self.transaction() as cursor:
+            outcomes, folded = self._append_readings(cursor, batch.readings)
             self._add_to_ledgers(cursor, batch, outcomes)
+            sqlite_rollups.count_pruned(cursor, folded)
             self._frames.append(cursor, batch)
         return outcomes
 
-    def delete_slice(self, device: int) -> tuple[int, bool]:
-        """Remove the oldest readings of a device, with the last of them all else that is known of it.
-
-        Returns the number removed and whether that was all. Each slice counts as pruned, so the
-        law holds also when the next one never comes.
-        """
-        with self._transaction() as cursor:
-            end = cursor.execute(_SLICE_END, (device, DELETE_SLICE_ROWS - 1)).fetchone()
-            if end is not None:
-                cursor.execute("DELETE FROM reading WHERE device = ? AND ts <= ?", (device, end[0]))
-                removed = cursor.rowcount
-                cursor.execute("UPDATE ledger SET pruned = pruned + ? WHERE device = ?", (removed, device))
-                return removed, False
-            cursor.execute("DELETE FROM reading WHERE device = ?", (device,))
-            removed = cursor.rowcount
-            cursor.execute("DELETE FROM latest WHERE device = ?", (device,))
-            cursor.execute("DELETE FROM ledger WHERE device = ?", (device,))
-            self._newest.pop(device, None)
-        return removed, True
+    def forget_device(self, device: int) -> None:
+        """What is remembered of a device is no longer so."""
+        self._newest.pop(device, None)
 
     def close(self) -> None:
         """Close the connection; the next call opens another."""
@@ -87,13 +72,18 @@ class Writer:
     # --- the transaction ------------------------------------------------------------------
 
     @contextlib.contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Cursor]:
-        """One immediate transaction; whatever is raised inside leaves no trace of it."""
+    def transaction(self, *, is_durable: bool = True) -> Iterator[sqlite3.Cursor]:
+        """One immediate transaction; whatever is raised inside leaves no trace of it.
+
+        One that is not durable need not wait for the disk: a loss of power may undo it, together with
+        all that was written after it.
+        """
         try:
             with self._file.explained():
                 self._file.check()
                 connection = self._connection = self._connection or self._file.open_writer()
                 with contextlib.closing(connection.cursor()) as cursor:
+                    cursor.execute(f"PRAGMA synchronous = {'FULL' if is_durable else 'NORMAL'}")
                     cursor.execute("BEGIN IMMEDIATE")
                     self._forget_if_another_wrote(cursor)
                     yield cursor
@@ -131,24 +121,28 @@ class Writer:
 
     # --- readings and latest --------------------------------------------------------------
 
-    def _append_readings(self, cursor: sqlite3.Cursor, readings: Iterable[Reading]) -> list[Outcome]:
+    def _append_readings(
+        self, cursor: sqlite3.Cursor, readings: Iterable[Reading]
+    ) -> tuple[list[Outcome], Counter[int]]:
+        """Also how many readings of each device went into rollups only."""
         try:
-            change = self._store(cursor, readings)
+            change, folded = self._store(cursor, readings)
         except _REFUSALS as error:
             if is_unavailable(error):
                 raise
             raise StoreRefusedError(f"The history cannot hold these readings: {error}.") from error
         self._renew_latest(cursor, readings, change.outcomes)
-        return change.outcomes
+        return change.outcomes, folded
 
-    def _store(self, cursor: sqlite3.Cursor, readings: Iterable[Reading]) -> Changes:
+    def _store(self, cursor: sqlite3.Cursor, readings: Iterable[Reading]) -> tuple[Changes, Counter[int]]:
         keys = list({(reading.device, reading.ts_ms): None for reading in readings})
         found = sqlite_bulk.read(cursor, _PRESENT, keys)
         present: dict[Key, Row] = {(row[0], row[1]): Row(*row) for row in found}
         change = changes(readings, present)
+        folded = sqlite_rollups.take_late(cursor, change)
         sqlite_bulk.write(cursor, _INSERT, list(change.new.values()))
         sqlite_bulk.write(cursor, _CHANGE, list(change.changed.values()))
-        return change
+        return change, folded
 
     def _renew_latest(
         self, cursor: sqlite3.Cursor, readings: Iterable[Reading], outcomes: Iterable[Outcome]

@@ -3,6 +3,11 @@
 `reading` is kept in the order of its key, so that a chart of one device reads neighbouring pages.
 `frame.upto` is the number of bytes logged up to and with it: the difference of two is the size of
 what lies between. `latest.values` holds [value, ts, rank] by metric.
+
+`dirty`: hours of devices (ms) whose rollups do not equal their readings; `mark` is another number
+whenever one is changed again, so that who made it anew sees whether more came meanwhile. Appends mark
+hours before `rolling_to`, queries believe rollups before `rolled_to`; between the two are hours whose
+devices are being marked. Before `ledger.closed_to` a device's readings are pruned, or about to be.
 """
 
 import sqlite3
@@ -38,6 +43,22 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
             at_ms INTEGER NOT NULL, registry_version INTEGER NOT NULL,
             PRIMARY KEY (device_type, source)
         ) STRICT, WITHOUT ROWID""",
+    ),
+    (
+        # `key` is device << 24 | number of the hour or day since 1970: a piece has up to some KB, too
+        # much for a table without rowid, and a key of two columns would stand in an index once more.
+        "CREATE TABLE rollup_1m (key INTEGER PRIMARY KEY, piece BLOB NOT NULL) STRICT",
+        "CREATE TABLE rollup_1h (key INTEGER PRIMARY KEY, piece BLOB NOT NULL) STRICT",
+        """CREATE TABLE dirty (
+            device INTEGER NOT NULL, hour INTEGER NOT NULL, mark INTEGER NOT NULL,
+            PRIMARY KEY (device, hour)
+        ) STRICT, WITHOUT ROWID""",
+        """CREATE TABLE rollup_state (
+            rolling_to INTEGER NOT NULL, rolled_to INTEGER NOT NULL,
+            minutes_from INTEGER NOT NULL, hours_from INTEGER NOT NULL, marks INTEGER NOT NULL
+        ) STRICT""",
+        "INSERT INTO rollup_state VALUES (0, 0, 0, 0, 0)",
+        "ALTER TABLE ledger ADD COLUMN closed_to INTEGER NOT NULL DEFAULT 0",
     ),
 )
 

@@ -141,7 +141,7 @@ class BucketColumn(msgspec.Struct, frozen=True):
 class Columns(msgspec.Struct, frozen=True):
     """History as columns. `bucket_ms` None: one entry a reading; else `ts` are bucket starts.
 
-    `resolution` names what was read: raw readings, or a rollup.
+    `resolution` names the coarsest of what was read: raw readings, or a rollup.
     """
 
     from_ms: int
@@ -150,6 +150,33 @@ class Columns(msgspec.Struct, frozen=True):
     bucket_ms: int | None
     ts: list[int]
     metrics: Mapping[str, RawColumn] | Mapping[str, BucketColumn]
+
+
+class RollupState(NamedTuple):
+    """How far the rollups of a device are to be believed. All times are starts of hours.
+
+    An hour before `rolled_to` and not in `dirty` is clean: its rollups equal its readings. Hours
+    before `closed_to` are clean for ever, and their readings are pruned or about to be.
+    """
+
+    rolled_to: int
+    closed_to: int
+    dirty: tuple[int, ...]
+
+
+class Rolled(NamedTuple):
+    """What one call of `roll` did: hours of devices made anew, and whether more wait."""
+
+    num_hours: int
+    is_finished: bool
+
+
+class Cutoffs(msgspec.Struct, frozen=True):
+    """What may go: readings by device key, and both rollups of all devices, before these times (ms)."""
+
+    raw: Mapping[int, int] = {}
+    minutes: int = 0
+    hours: int = 0
 
 
 class Size(NamedTuple):
@@ -195,7 +222,13 @@ class HistoryStore(abc.ABC):
 
     @abc.abstractmethod
     def read(self, device: int, metrics: Sequence[str], from_ms: int, to_ms: int, points: int) -> Columns:
-        """History of a device, `from_ms <= ts < to_ms`, in at most `points` entries."""
+        """History of a device, `from_ms <= ts < to_ms`, in at most `points` entries.
+
+        Single readings when they are few enough; otherwise buckets made of rollups where hours are
+        clean and of readings elsewhere, so that the answer is that of the readings. Where readings
+        are pruned a rollup belongs to the range when its start does. Readings and buckets with none
+        of the `metrics` are left out; no `metrics` means all.
+        """
 
     @abc.abstractmethod
     def rows_page(self, device: int, from_ms: int, to_ms: int, after_ms: int, limit: int) -> list[RawRow]:
@@ -207,7 +240,29 @@ class HistoryStore(abc.ABC):
 
     @abc.abstractmethod
     def has_readings(self, device: int) -> bool:
-        """Whether any reading of the device is stored."""
+        """Whether any reading of the device is stored, or was and is kept in rollups."""
+
+    @abc.abstractmethod
+    def rollup_state(self, device: int) -> RollupState:
+        """How far the device is rolled up, which hours wait to be made anew, and which are closed."""
+
+    @abc.abstractmethod
+    def roll(self, until_ms: int, budget_s: float) -> Rolled:
+        """Roll up the whole hours before `until_ms`, and make dirty ones anew.
+
+        Appends go on meanwhile: a reading that changes an hour before `rolled_to` marks it dirty in
+        its own transaction (one in a closed hour is added to the rollups at once, and counts as
+        pruned). No step holds the writer for long; no further one begins after `budget_s`.
+        """
+
+    @abc.abstractmethod
+    def prune(self, cutoffs: Cutoffs) -> int:
+        """Remove readings and rollups before the cutoffs, in slices; returns the number of readings removed.
+
+        Readings go in whole hours, and only those that are rolled up and clean; each slice counts
+        what it removed as `pruned` in its own transaction. Devices that `cutoffs.raw` does not name
+        keep theirs.
+        """
 
     @abc.abstractmethod
     def delete(self, device: int) -> int:

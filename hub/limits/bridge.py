@@ -53,6 +53,19 @@ END_PART_WITHIN_S: Final = 5.0
 
 SIMULATORS_RESTART_MAX_S: Final = 30.0
 
+# --- One bridge at a time ---
+LEASE_RENEW_EVERY_S: Final = 2.0
+LEASE_EXPIRES_S: Final = 6.0
+"""Three renewals: a holder that was not heard for so long is replaced."""
+
+LEASE_LOOK_EVERY_S: Final = 0.5
+"""How often a standby looks; with what it takes to connect, it has taken over within 8 s."""
+
+LEASE_RETRY_S: Final = 0.5
+LEASE_RELEASE_WITHIN_S: Final = 1.0
+LINK_STALLED_AFTER_MS: Final = 3_000
+"""A loop that looks at its link once a second and did not for so long was frozen, and heard nobody."""
+
 # --- Presence ---
 SILENT_AFTER_INTERVALS: Final = 2.5
 SILENT_AFTER_MIN_S: Final = 10.0
@@ -64,5 +77,33 @@ RETAINED_OFFLINE_TRUSTED_AFTER_S: Final = 60.0
 REJECTION_WINDOW_MS: Final = 10 * 60_000
 REJECTION_DETAIL_CHARS: Final = 300
 REJECTION_METRICS_PER_DEVICE: Final = 100
-"""Metrics of a device that get a row each for one reason in one batch; a payload of 64 KiB can hold
+"""Metrics of a device that get a row each for one reason in ten minutes; a payload of 64 KiB can hold
 8,000 metrics that nobody knows, and writing as many rows would stop everybody else for seconds."""
+
+REPLAYABLE_PER_DEVICE: Final = 50
+"""Newest rejections of a device whose payloads may be taken once more."""
+
+REPLAY_EVERY_S: Final = 1.0
+REPLAYS_PER_LOOK: Final = 20
+"""Each is a transaction of its own; messages wait meanwhile."""
+
+# --- Flood ---
+RATE_LIMIT_PER_S: Final = 500
+RATE_LIMIT_DEPTH: Final = 5_000
+"""Messages of one device a second, and how many may come at once after a quiet time."""
+
+BACKLOG_AT_LEAST_MS: Final = 1_000
+"""An inbox found empty sooner after the first message of a connection does not end the backlog:
+the broker has only begun to send it."""
+
+# --- Clocks ---
+CLOCK_WINDOW_MS: Final = 30_000
+CLOCK_WINDOW_READINGS: Final = 5
+"""A clock is judged by at least so many live readings over at least so long: a device that empties its
+own buffer one by one is over it by then."""
+
+CLOCK_CHANGE_MS: Final = 1_000
+"""An estimate is written when it differs from the written one by more than this."""
+
+CLOCK_SHOWN_ABOVE_MS: Final = 2_000
+"""Below it a clock counts as right: devices that send whole seconds are up to one behind."""

@@ -44,3 +44,31 @@ METRIC_DATA_DEVICES_PER_QUERY: Final = 1_000
 # --- Health ---
 HEALTH_CHECK_TIMEOUT_S: Final = 1.0
 """Each question of /readyz has this long; a prober gives up after a few seconds itself."""
+
+DATABASE_CONNECTIONS: Final = 20
+"""Connections to PostgreSQL for the registry in one process at most; a server allows 100 by default."""
+
+DATABASE_TIMEOUT_S: Final = 5.0
+"""How long a connection to PostgreSQL is waited for, a new one or one of the pool's."""
+
+# --- Housekeeping ---
+PURGE_EVERY_S: Final = 5.0
+PURGE_AFTER_S: Final = 10
+"""After a deletion: every bridge has looked at the registry by then, and its batch under way is stored."""
+
+PURGE_AGAIN_AFTER_S: Final = 70
+PURGE_WATCHED_S: Final = 86_400
+"""For so long readings that still came to a deleted device are found: of a bridge whose history was away."""
+
+TOMBSTONES_KEPT_S: Final = 30 * 86_400
+"""Much longer than the 7 days for which the bridges' frames can be resumed."""
+
+REJECTIONS_KEPT_MS: Final = 30 * 86_400_000
+REJECTIONS_KEPT_ROWS: Final = 50_000
+"""Rows of all devices together: with whole payloads 3 GB at the very worst, some 10 MB as a rule."""
+
+STATES_KEPT_MS: Final = 396 * 86_400_000
+"""Transitions of presence: 13 months, as long as the 1 min rollups beside which they are shown."""
+
+REMOVED_AT_ONCE: Final = 500
+"""Rows of the registry in one transaction, some milliseconds."""

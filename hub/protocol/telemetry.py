@@ -29,12 +29,16 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
 class Fault(msgspec.Struct, frozen=True, gc=False):
     """Why something was refused: a documented reason code and a sentence for its owner.
 
-    `metric` names the value that was refused; None when it is the reading or the message.
+    `metric` names the value that was refused; None when it is the reading or the message. `seq` and
+    `ts_ms`: the device's own count of a reading that was refused, which so did not get lost, and its
+    time, as far as they can be read and believed.
     """
 
     reason: str
     detail: str
     metric: str | None = None
+    seq: int | None = None
+    ts_ms: int | None = None
 
 
 _decode_json: Final = msgspec.json.Decoder().decode
@@ -80,6 +84,7 @@ def _reading(element: object) -> Reading | Fault:
         return Fault(
             "bad_timestamp",
             "`ts` must be Unix seconds, Unix milliseconds or ISO 8601 with an offset, after 1970",
+            seq=seq,
         )
     return Reading(ts_ms, seq, values)
 

@@ -78,5 +78,28 @@ def test_a_payload_of_a_thousand_unknown_metrics_does_not_make_a_thousand_rows()
     assert sum(Rejection.objects.values_list("count", flat=True)) == 1_000
 
 
+def test_a_flood_of_new_names_costs_a_bounded_number_of_rows_however_many_batches_it_takes():
+    """Each message with a name of its own, in windows of ten minutes and from two devices."""
+    for start in range(0, 600, 30):
+        refusals = [
+            given(uid=uid, reason="unknown_metric", metric=f"m{n}", at_ms=START_MS + n * 2_000)
+            for n in range(start, start + 30)
+            for uid in ("t1", "t2")
+        ]
+        rejections.record(refusals)
+    per_window = REJECTION_METRICS_PER_DEVICE + 1
+    assert Rejection.objects.count() == 2 * 2 * per_window
+    assert sum(Rejection.objects.values_list("count", flat=True)) == 1_200
+    rejections.record([given(uid="t1", reason="unknown_metric", metric="m0")])
+    assert Rejection.objects.get(uid="t1", metric="m0", window_ms=START_MS).count == 2
+
+
+def test_what_is_replayed_is_counted_but_replaces_nothing_newer():
+    rejections.record([given(payload=b"new", at_ms=START_MS + 10, detail="new")])
+    rejections.record([given(payload=b"old", at_ms=START_MS + 5, detail="old")])
+    row = Rejection.objects.get()
+    assert (row.count, bytes(row.payload), row.detail, row.last_ms) == (2, b"new", "new", START_MS + 10)
+
+
 def test_nothing_refused_is_nothing_written():
     assert rejections.record([]) == 0

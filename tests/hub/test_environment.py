@@ -7,6 +7,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from hub.environment import Environment
+from hub.limits.registry import DATABASE_CONNECTIONS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -163,7 +164,20 @@ def test_sqlite_begins_its_transactions_as_a_writer(tmp_path):
 
 def test_postgresql_has_a_pool_and_no_lasting_connections(tmp_path):
     config = Environment.database("postgresql://hub:pw@db:5432/hub", tmp_path / "unused")
-    assert (config["HOST"], config["CONN_MAX_AGE"], config["OPTIONS"]["pool"]) == ("db", 0, True)
+    assert (config["HOST"], config["CONN_MAX_AGE"], config["CONN_HEALTH_CHECKS"]) == ("db", 0, True)
+    assert config["OPTIONS"]["pool"]["max_size"] == DATABASE_CONNECTIONS
+
+
+def test_what_a_database_address_asks_for_is_kept(tmp_path):
+    config = Environment.database("postgresql://hub@db/hub?sslmode=require", tmp_path / "unused")
+    assert config["OPTIONS"]["sslmode"] == "require"
+
+
+def test_the_history_is_a_file_of_its_own_or_in_the_database_of_the_registry(tmp_path):
+    file = tmp_path / "history.sqlite3"
+    assert Environment.history_url(None, file) == f"sqlite:///{file}"
+    assert Environment.history_url("sqlite:////elsewhere/hub.sqlite3", file) == f"sqlite:///{file}"
+    assert Environment.history_url("postgres://hub@db/hub", file) == "postgres://hub@db/hub"
 
 
 def test_the_channel_layer_is_memory_or_redis():

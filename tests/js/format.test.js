@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import {
   becauseText,
+  clockText,
   counted,
   formatAge,
   formatNumber,
@@ -82,4 +83,10 @@ test("an unknown code is still said in words", () => {
   assert.equal(becauseText("no_reading"), "no reading in time");
   assert.equal(becauseText("power_cut"), "power cut");
   assert.equal(becauseText(null), "");
+});
+
+test("a clock that is off is ahead or behind, one that is right is not mentioned", () => {
+  assert.equal(clockText(12_400), "Its clock is 12\u202fs ahead");
+  assert.equal(clockText(-180_000), "Its clock is 3\u202fmin behind");
+  assert.equal(clockText(null), "");
 });

@@ -51,13 +51,15 @@ class HubProcess:
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """End it in order; returns the exit code."""
         if self.process.poll() is None:
+            # A test that failed may have left it frozen.
+            self.process.send_signal(signal.SIGCONT)
             self.process.send_signal(number)
         try:
             return self.process.wait(_END_WITHIN_S)
-        except subprocess.TimeoutExpired:
+        except subprocess.TimeoutExpired as error:
             self.process.kill()
             self.process.wait()
-            raise AssertionError(f"it did not end on {number.name}:\n{self.output}") from None
+            raise AssertionError(f"it did not end on {number.name}:\n{self.output}") from error
 
     def kill(self) -> None:
         """End it as a crash does."""
@@ -76,6 +78,7 @@ class HubEnvironment:
         self.variables = {
             **{name: value for name, value in os.environ.items() if not name.startswith("HUB_")},
             "HUB_DATA_DIR": str(self.data_dir),
+            "HUB_STATIC_DIR": str(_template().parent / "static"),
             "PYTHONUNBUFFERED": "1",
             **variables,
         }
@@ -126,7 +129,8 @@ class HubEnvironment:
 
 @cache
 def _template() -> Path:
-    """A data directory with a migrated database, made once a run and copied for each test."""
+    """A data directory with a migrated database, made once a run and copied for each test; beside it
+    the compressed static files, made at their first use and shared."""
     folder = Path(tempfile.mkdtemp(prefix="hub-template-")) / "var"
     folder.mkdir(mode=0o700)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}

@@ -59,8 +59,10 @@ def account(broker: Mosquitto, device_id: str, slug: str, token: str = "token") 
 
 @asynccontextmanager
 async def running(devices: list[Registered], **plan: Any) -> AsyncIterator[Fleet]:
-    fleet = Fleet(devices, FleetPlan(**{"interval_s": 0.1, **plan}))
+    fleet = Fleet(len(devices), FleetPlan(**{"interval_s": 0.1, **plan}))
     fleet.start()
+    for device in devices:
+        fleet.add(device)
     try:
         yield fleet
         assert not fleet.failed.done() or fleet.failed.cancelled(), fleet.failed

@@ -72,6 +72,19 @@ async def test_requests_run_side_by_side_but_bounded(hub: FakeHub) -> None:
     assert 1 <= hub.most_busy <= SIMULATOR_REGISTER_CONCURRENCY
 
 
+async def test_the_first_devices_are_handed_over_while_others_are_still_registered(hub: FakeHub) -> None:
+    await register(hub, count=20)
+    progress: list[int] = []
+
+    def taken(_: Registered) -> None:
+        progress.append(sum(path.endswith("/token/") for _, path in hub.requests))
+
+    async with HubApi(hub.url, TOKEN) as api:
+        await register_fleet(api, plan_fleet(TYPES, 20, "t-"), 1, None, taken)
+    assert len(progress) == 60
+    assert progress[0] <= 2 * SIMULATOR_REGISTER_CONCURRENCY < 60
+
+
 async def test_a_real_device_of_the_same_name_keeps_its_token(hub: FakeHub) -> None:
     await register(hub)
     hub.devices["t-thermostat-001"]["labels"] = {}

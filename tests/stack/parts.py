@@ -14,7 +14,7 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
 from hub.history.sqlite import SqliteStore
-from hub.history.store import Ledger, RawRow
+from hub.history.store import HistoryStore, Ledger, RawRow
 from hub.protocol import topics
 from hub.protocol.frames import Frame
 from tests.parts.hub_process import ROOT, HubEnvironment
@@ -26,6 +26,9 @@ MOSQUITTO: Final = (
     "max_inflight_messages 4000",
     "max_queued_messages 0",
 )
+FIRST_MS: Final = 1_000 * (int(time.time()) - 3_600)
+"""An hour ago: when the first reading of a load was measured."""
+
 TYPES: Final = """
 from devices import registry
 from devices.models import Device
@@ -84,7 +87,7 @@ class History:
     """What was stored and written down, by device id."""
 
     def __init__(self, environment: HubEnvironment) -> None:
-        self.store = SqliteStore(environment.history_file, frame_log_bytes=2**30)
+        self.store: HistoryStore = SqliteStore(environment.history_file, frame_log_bytes=2**30)
         self.store.prepare()
         self._registry_file = environment.registry_file
 
@@ -102,7 +105,10 @@ class History:
         return key
 
     def rows(self, uid: str) -> list[RawRow]:
-        return self.store.rows_page(self.key(uid), 0, 2**62, -1, 5_000)
+        key, rows = self.key(uid), list[RawRow]()
+        while page := self.store.rows_page(key, 0, 2**62, rows[-1].ts_ms if rows else -1, 5_000):
+            rows += page
+        return rows
 
     def ledger(self, uid: str) -> Ledger:
         return self.ledger_of(self.key(uid))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tools import programs
-from tools.programs import CHROMIUM, MOSQUITTO, PROGRAMS, REDIS, Program, ProgramsMissing
+from tools.programs import CHROMIUM, MOSQUITTO, POSTGRESQL, PROGRAMS, REDIS, Program, ProgramsMissing
 
 ABSENT = Program("Absent", ("no-such-program-anywhere",), dict.fromkeys(REDIS.packages, "absent"))
 
@@ -59,3 +59,30 @@ def test_nothing_is_done_when_nothing_is_missing(tmp_path: Path) -> None:
     here = Program("Shell", ("sh",), {})
     programs.ensure_programs(tmp_path / "log", [here])
     assert not (tmp_path / "log").exists()
+
+
+def make_server(folder: Path) -> str:
+    folder.mkdir(parents=True)
+    program = folder / "postgres"
+    program.touch(mode=0o755)
+    return str(program)
+
+
+def test_of_several_versions_of_postgresql_beside_the_path_the_newest_is_found(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(programs, "SERVER_DIRS", ())
+    monkeypatch.setattr(programs, "VERSION_DIRS", (str(tmp_path / "postgresql" / "*" / "bin"),))
+    assert POSTGRESQL.locate() is None
+    for version in ("9", "17", "15"):
+        make_server(tmp_path / "postgresql" / version / "bin")
+    assert POSTGRESQL.locate() == str(tmp_path / "postgresql" / "17" / "bin" / "postgres")
+
+
+def test_a_postgresql_on_the_path_goes_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    on_path = make_server(tmp_path / "chosen")
+    make_server(tmp_path / "postgresql" / "99" / "bin")
+    monkeypatch.setenv("PATH", str(tmp_path / "chosen"))
+    monkeypatch.setattr(programs, "VERSION_DIRS", (str(tmp_path / "postgresql" / "*" / "bin"),))
+    assert POSTGRESQL.locate() == on_path

@@ -22,12 +22,36 @@ export class ApiError extends Error {
  * @returns {Promise<any>} the JSON in the answer; ApiError otherwise
  */
 export async function getJson(path, signal) {
-  const answer = await fetch(path, { headers: { Accept: "application/json" }, signal: signal ?? null }).catch(
-    (error) => {
-      if (error.name === "AbortError") throw error;
-      throw new ApiError("The hub did not answer. Is this browser online?", 0);
+  return ask(path, { headers: { Accept: "application/json" }, signal: signal ?? null });
+}
+
+/**
+ * Ask the hub to do something, as who is signed in.
+ * @param {string} path below the hub's address
+ * @returns {Promise<any>} the JSON in the answer; ApiError otherwise
+ */
+export async function postJson(path) {
+  const field = /** @type {HTMLInputElement | null} */ (document.querySelector("[name=csrfmiddlewaretoken]"));
+  return ask(path, {
+    method: "POST",
+    headers: {
+      Accept: "application/json",
+      "Content-Type": "application/json",
+      "X-CSRFToken": field?.value ?? "",
     },
-  );
+    body: "{}",
+  });
+}
+
+/**
+ * @param {string} path
+ * @param {RequestInit} request
+ */
+async function ask(path, request) {
+  const answer = await fetch(path, request).catch((error) => {
+    if (error.name === "AbortError") throw error;
+    throw new ApiError("The hub did not answer. Is this browser online?", 0);
+  });
   if (answer.ok) return answer.json();
   throw new ApiError(sentence(answer.status, await answer.json().catch(() => null)), answer.status);
 }

@@ -78,6 +78,15 @@ export function formatAge(age_ms) {
   return Math.floor(seconds / 86_400) + NARROW + "d";
 }
 
+/**
+ * How far a device's clock is off: `Its clock is 12 s behind`; nothing when it is right.
+ * @param {number | null} skew_ms above zero it is ahead
+ */
+export function clockText(skew_ms) {
+  if (skew_ms === null) return "";
+  return "Its clock is " + formatAge(Math.abs(skew_ms)) + (skew_ms > 0 ? " ahead" : " behind");
+}
+
 /** `14:03:22`. @param {number} ms */
 export const formatClock = (ms) => clockFormat.format(ms);
 

@@ -50,7 +50,7 @@ async def _run() -> None:
 
 def _serve_health(port: int, bridge: Bridge) -> HealthServer:
     try:
-        server = HealthServer(port, bridge.not_ready)
+        server = HealthServer(port, bridge.not_ready, lambda: bridge.role)
     except OSError as error:
         raise CommandError(
             f"Cannot listen on port {port} ({error.strerror}). Set HUB_METRICS_PORT to a free one."

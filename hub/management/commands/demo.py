@@ -12,8 +12,9 @@ from django.core.management.base import BaseCommand, CommandError
 
 from hub import allinone, demo
 from hub.accounts.models import User
+from hub.static_files import collect_if_changed
 
-KEPT_AT_RESET = frozenset({"hub.lock"})
+KEPT_AT_RESET = frozenset({"hub.lock", "static"})
 
 
 class Command(BaseCommand):
@@ -37,6 +38,7 @@ class Command(BaseCommand):
         allinone.refuse_taken_ports()
         self.stdout.write("Preparing the database …")
         call_command("migrate", verbosity=0, interactive=False)
+        collect_if_changed(self.stdout.write)
         password = demo.demo_password(settings.HUB_DATA_DIR)
         user = demo.demo_user(password)
         link = demo.sign_in_link(user, settings.HUB_PUBLIC_URL)

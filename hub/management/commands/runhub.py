@@ -8,6 +8,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
 from hub import allinone
+from hub.static_files import collect_if_changed
 
 
 class Command(BaseCommand):
@@ -17,6 +18,7 @@ class Command(BaseCommand):
         lock = allinone.lock_data_dir(settings.HUB_DATA_DIR)
         allinone.refuse_taken_ports()
         call_command("migrate", verbosity=0, interactive=False)
+        collect_if_changed(self.stdout.write)
         code = allinone.AllInOne(self._started).run()
         lock.close()
         sys.exit(code)

@@ -29,12 +29,12 @@ def packets(num_messages: int, num_devices: int) -> Iterator[bytes]:
         payload = json.dumps({"ts": started_ms + turn, "seq": turn, "values": values}).encode()
         topic = f"devices/{DEVICE_TYPE}/{device_id(device)}/telemetry".encode()
         body = struct.pack("!H", len(topic)) + topic + struct.pack("!H", number % 65_535 + 1) + payload
-        yield b"\x32" + _length(len(body)) + body
+        yield b"\x32" + remaining_length(len(body)) + body
 
 
 def publish(host: str, port: int, num_messages: int, num_devices: int) -> float:
     """Send everything as fast as the broker acknowledges; returns the seconds it took."""
-    sock = _connect(host, port)
+    sock = connect(host, port)
     acknowledged = sent = 0
     waiting = b""
     stream = packets(num_messages, num_devices)
@@ -50,18 +50,20 @@ def publish(host: str, port: int, num_messages: int, num_devices: int) -> float:
     return time.perf_counter() - started_s
 
 
-def _connect(host: str, port: int) -> socket.socket:
+def connect(host: str, port: int) -> socket.socket:
+    """A clean session that the broker has accepted. Raises ConnectionError when it refuses."""
     client = b"bench-publisher"
     body = b"\x00\x04MQTT\x04\x02\x00\x00" + struct.pack("!H", len(client)) + client
     sock = socket.create_connection((host, port))
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    sock.sendall(b"\x10" + _length(len(body)) + body)
+    sock.sendall(b"\x10" + remaining_length(len(body)) + body)
     if sock.recv(4)[3:] != b"\x00":
         raise ConnectionError("the broker refuses the publisher")
     return sock
 
 
-def _length(size: int) -> bytes:
+def remaining_length(size: int) -> bytes:
+    """A packet's length as MQTT writes it, seven bits a byte."""
     digits = bytearray()
     while True:
         size, digit = divmod(size, 128)

@@ -27,6 +27,7 @@ EVERYTHING = [
     ("GET", "devices/t1/readings/"),
     ("GET", "devices/t1/ledger/"),
     ("GET", "rejections/"),
+    ("POST", "rejections/1/replay/"),
     ("POST", "auth/logout/"),
 ]
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from devices.models import Rejection
+from devices.models import BridgeReport, Rejection
 from hub.history.store import Arrivals, Batch, Reading
 from tests.devices.conftest import NOW_MS
 from tests.parts.rest import Rest, only_error
@@ -184,6 +184,7 @@ def test_a_ledger_tells_what_became_of_everything(api, device, history):
         "pruned": 0,
         "lost_before_hub": 4,
         "last_seq": 7,
+        "hub_wide": {"dropped_by_broker": None},
     }
 
 
@@ -191,7 +192,23 @@ def test_the_ledger_of_a_silent_device_is_all_zero(api, device, history):
     answer = api.get("devices/t1/ledger/").json()
     assert answer.pop("device") == "t1"
     assert answer.pop("last_seq") is None
+    assert answer.pop("hub_wide") == {"dropped_by_broker": None}
     assert set(answer.values()) == {0}
+
+
+def test_what_the_broker_dropped_stands_beside_the_ledger_as_the_newest_bridge_heard_it(api, device, history):
+    for slot, at_ms, dropped in (("main", 5, 12), ("old", 4, 99), ("mute", 6, None)):
+        BridgeReport.objects.create(
+            slot=slot,
+            source=slot,
+            at_ms=at_ms,
+            receiving=True,
+            receiving_since_ms=0,
+            storing=True,
+            storing_since_ms=0,
+            dropped_by_broker=dropped,
+        )
+    assert api.get("devices/t1/ledger/").json()["hub_wide"] == {"dropped_by_broker": 12}
 
 
 def reject(uid, reason, device=None, payload=b"{", **fields):

@@ -5,7 +5,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from devices import registry
-from devices.models import DeviceState, Rejection
+from devices.models import DeviceClock, DeviceState, Rejection, Replay
 
 
 def queries(api, path) -> int:
@@ -20,7 +20,8 @@ def one_more(number: int) -> None:
     registry.create_device_type(f"type-{number}", metrics=[{"key": "a"}, {"key": "b"}])
     device, _ = registry.create_device(f"d{number}", f"type-{number}", labels={"a": "1", "b": "2"})
     DeviceState.objects.create(device=device, state="online", since_ms=1, because="reading")
-    Rejection.objects.create(
+    DeviceClock.objects.create(device=device, skew_ms=5_000, at_ms=1)
+    rejection = Rejection.objects.create(
         device=device,
         uid=device.uid,
         device_type="x",
@@ -30,6 +31,7 @@ def one_more(number: int) -> None:
         first_ms=1,
         last_ms=1,
     )
+    Replay.objects.create(rejection=rejection, payload=b"", arrived_ms=1, requested_ms=1)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ def test_the_openapi_document_is_valid_and_complete(tmp_path):
 
 def test_every_operation_is_in_the_document(document):
     told = {(method.upper(), path) for path, methods in document["paths"].items() for method in methods}
-    names = {"t1": "{device_id}", "thermostat": "{slug}"}
+    names = {"t1": "{device_id}", "thermostat": "{slug}", "1": "{rejection_id}"}
     wanted = {
         (method, "/api/v1/" + "/".join(names.get(part, part) for part in path.split("/")))
         for method, path in [*EVERYTHING, ("POST", "auth/login/")]

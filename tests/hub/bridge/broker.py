@@ -31,9 +31,10 @@ class ScriptedBroker:
     def send(self, data: bytes) -> None:
         self._writers[-1].write(data)
 
-    def publish(self, topic: bytes, payload: bytes, mid: int = 0) -> None:
+    def publish(self, topic: bytes, payload: bytes, mid: int = 0, *, dup: bool = False) -> None:
         """QoS 1 with a mid, otherwise QoS 0."""
-        self.send(publish_packet(topic, payload, mid))
+        packet = publish_packet(topic, payload, mid)
+        self.send(bytes([packet[0] | (8 if dup else 0)]) + packet[1:])
 
     def cut(self) -> None:
         """End the newest connection without a word."""
@@ -68,8 +69,8 @@ class ScriptedBroker:
         if kind == CONNECT and self.connack is not None:
             writer.write(bytes([0x20, 2, 0, self.connack]))
         elif kind == SUBSCRIBE:
-            num_filters = body.count(b"devices/")
-            writer.write(bytes([0x90, 2 + num_filters]) + body[:2] + bytes([self.suback] * num_filters))
+            codes = [self.suback] * body.count(b"devices/") + [0x80] * body.count(b"$SYS/")
+            writer.write(bytes([0x90, 2 + len(codes)]) + body[:2] + bytes(codes))
         elif kind == PINGREQ:
             writer.write(b"\xd0\x00")
 

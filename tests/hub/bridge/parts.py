@@ -6,10 +6,13 @@ import time
 from collections.abc import Callable
 
 from hub.bridge.batch import Judge, Judged
+from hub.bridge.clocks import Clocks
 from hub.bridge.inbox import Message
 from hub.bridge.intake import Accepted, Refusal
+from hub.bridge.learning import Lesson
 from hub.bridge.ledger import Tally, Track
 from hub.bridge.presence import Presence
+from hub.bridge.ratelimit import RateLimit
 from hub.bridge.registry import Changes, DeviceEntry, MetricEntry, Registry, TypeEntry
 from hub.protocol import topics
 from hub.protocol.telemetry import Fault, Value
@@ -70,10 +73,11 @@ def message(
     qos: int = 1,
     mid: int = 1,
     retained: bool = False,
+    dup: bool = False,
 ) -> Message:
     """A message; a payload that is not bytes is sent as JSON."""
     data = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-    return Message(topic, data, qos, mid, retained, arrived_ms, connection)
+    return Message(topic, data, qos, mid, retained, arrived_ms, connection, dup)
 
 
 def accepted(
@@ -86,8 +90,10 @@ def accepted(
     return Accepted(device, ts_ms, NOW_MS, seq, values or {"temperature": 21.5}, message())
 
 
-def refusal(reason: str = "not_json", *, device: DeviceEntry = T1, whole: bool = True) -> Refusal:
-    fault = Fault(reason, "a sentence")
+def refusal(
+    reason: str = "not_json", *, device: DeviceEntry = T1, whole: bool = True, seq: int | None = None
+) -> Refusal:
+    fault = Fault(reason, "a sentence", seq=seq)
     return Refusal(device.key, device.uid, device.type_slug, fault, message(), whole)
 
 
@@ -98,14 +104,19 @@ class Bench:
         self.registry = registry_of(*(devices or (T1, T2, P1, OFF)))
         self.presence = Presence()
         self.tracks: dict[int, Track] = {entry.key: Track() for entry in self.registry.devices.values()}
+        self.limit = RateLimit()
+        self.clocks = Clocks()
         self.tally = Tally(self.tracks)
         self.judged = Judged()
 
+    def judge_one(self, entry: Message, *, learns: bool = True) -> Lesson | None:
+        judge = Judge(self.registry, self.presence, self.tracks, self.limit, self.clocks)
+        topic = topics.parse(entry.topic) if entry.topic is not None else None
+        return judge.message(entry, topic, self.tally, self.judged, learns=learns)
+
     def judge(self, *messages: Message) -> Judged:
-        judge = Judge(self.registry, self.presence, self.tracks)
         for entry in messages:
-            topic = topics.parse(entry.topic) if entry.topic is not None else None
-            judge.message(entry, topic, self.tally, self.judged)
+            assert self.judge_one(entry) is None
         return self.judged
 
     def reasons(self) -> list[tuple[str, str | None, bool]]:

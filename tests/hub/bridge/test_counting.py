@@ -3,15 +3,20 @@
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from hub.bridge.batch import Judged
 from hub.bridge.inbox import Message
+from hub.bridge.ledger import Tally
+from hub.bridge.ratelimit import RateLimit
+from hub.bridge.registry import DeviceEntry, MetricEntry, TypeEntry
 from hub.history.sqlite import SqliteStore
 from hub.history.store import UNKNOWN_DEVICE, Batch, Reading
 from hub.protocol import telemetry, topics
-from tests.hub.bridge.parts import NOW_MS, OFF, P1, T1, T2, Bench, message
+from tests.hub.bridge.parts import DAY_MS, NOW_MS, OFF, P1, T1, T2, Bench, message
 
 values = st.one_of(
     st.floats(), st.integers(), st.booleans(), st.text(max_size=3), st.none(), st.just("x" * 300)
@@ -34,6 +39,7 @@ telemetry_topics = st.sampled_from(
     [
         *[topics.telemetry("thermostat", uid) for uid in ("t1", "t2", "off", "nobody")],
         *[topics.telemetry("pump", uid) for uid in ("p1", "t1")],
+        topics.telemetry("pupil", "l1"),
         "devices/thermostat/t1",
     ]
 )
@@ -43,7 +49,10 @@ messages = st.builds(
     telemetry_topics,
     arrived_ms=st.sampled_from([NOW_MS, NOW_MS + 1]),
     retained=st.sampled_from([False, False, False, True]),
+    dup=st.booleans(),
 )
+LEARNER = DeviceEntry(7, "l1", "pupil", True)
+PUPIL = TypeEntry("pupil", {}, None, 30 * DAY_MS, "learn")
 
 
 def elements_in(entry: Message) -> int:
@@ -57,7 +66,31 @@ def taken_apart(entry: Message) -> bool:
         topics.telemetry("thermostat", "t1"),
         topics.telemetry("thermostat", "t2"),
         topics.telemetry("pump", "p1"),
+        topics.telemetry("pupil", "l1"),
     )
+
+
+def room() -> Bench:
+    """A judge of all devices; three messages of each are admitted, then one every ten years."""
+    bench = Bench(T1, T2, P1, OFF, LEARNER)
+    bench.registry.types["pupil"] = PUPIL
+    bench.limit = RateLimit(per_s=1e-8, depth=3)
+    bench.limit.admits(0, message(arrived_ms=0))
+    bench.limit.drained(NOW_MS)
+    return bench
+
+
+def judge(bench: Bench, entry: Message) -> None:
+    """As the worker does: what has to be learnt is learnt first."""
+    lesson = bench.judge_one(entry)
+    if lesson is None:
+        return
+    kind = bench.registry.types[lesson.type_slug]
+    learnt = {key: MetricEntry(key, given, None, None) for key, given in lesson.kinds.items()}
+    assert learnt
+    assert learnt.keys().isdisjoint(kind.metrics)
+    bench.registry.types[kind.slug] = msgspec.structs.replace(kind, metrics={**kind.metrics, **learnt})
+    assert bench.judge_one(entry, learns=False) is None
 
 
 @pytest.fixture(scope="module")
@@ -72,16 +105,22 @@ def history():
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(batches=st.lists(st.lists(messages, max_size=5), max_size=4))
 def test_whatever_arrives_is_counted_and_the_laws_hold(history: SqliteStore, batches: list[list[Message]]):
-    keys = [UNKNOWN_DEVICE, T1.key, T2.key, P1.key, OFF.key]
+    keys = [UNKNOWN_DEVICE, T1.key, T2.key, P1.key, OFF.key, LEARNER.key]
     for key in keys:
         history.delete(key)
-    tracks = Bench().tracks
+    bench = room()
     for batch in batches:
-        bench = Bench()
-        bench.tracks.update(tracks)
-        judged = bench.judge(*batch)
+        bench.judged, bench.tally = Judged(), Tally(bench.tracks)
+        for entry in batch:
+            judge(bench, entry)
+        judged = bench.judged
         arrivals = bench.tally.arrivals()
-        received = sum(elements_in(entry) if taken_apart(entry) else 1 for entry in batch)
+        # Messages are frozen and compared by value: which were refused is told by their identity.
+        limited = {id(r.message) for r in judged.refusals if r.fault.reason == "rate_limited"}
+        assert not any(entry.dup for entry in batch if id(entry) in limited)
+        received = sum(
+            elements_in(entry) if taken_apart(entry) and id(entry) not in limited else 1 for entry in batch
+        )
         assert sum(entry.received for entry in arrivals.values()) == received
         assert sum(entry.rejected for entry in arrivals.values()) == sum(r.whole for r in judged.refusals)
         rows = [Reading(a.device.key, a.ts_ms, a.received_ms, a.seq, a.values) for a in judged.accepted]

@@ -2,9 +2,9 @@
 
 import pytest
 
-from hub.bridge import intake
 from hub.bridge.inbox import Message
 from hub.bridge.registry import TypeEntry
+from hub.bridge.values import judge_values
 from hub.history.store import UNKNOWN_DEVICE
 from hub.limits.telemetry import FUTURE_TOLERANCE_MS, MAX_ABS_NUMBER, MAX_PAYLOAD_BYTES
 from hub.protocol import topics
@@ -95,6 +95,27 @@ def test_a_reading_is_refused_and_its_neighbours_are_not(reason: str, element: o
     assert (arrivals.received, arrivals.rejected, arrivals.values_rejected) == (3, 1, 0)
 
 
+@pytest.mark.parametrize(
+    "refused",
+    [
+        {"temperature": 999},
+        {},
+        {"pressure": 1},
+        {"ts": True, "temperature": 1},
+        {"ts": NOW_MS * 2, "temperature": 1},
+        {"ts": NOW_MS + 2, "mode": 5},
+    ],
+    ids=["value", "empty", "metric", "no time", "future", "timed"],
+)
+def test_a_reading_that_was_refused_is_not_lost_before_the_hub(refused: dict[str, object]):
+    bench = Bench()
+    first, last = ({"ts": NOW_MS + n, "seq": n, "temperature": 1} for n in (1, 3))
+    bench.judge(message([first, {**refused, "seq": 2}, last]))
+    arrivals = bench.tally.arrivals()[T1.key]
+    assert (arrivals.received, arrivals.rejected, arrivals.lost_before_hub) == (3, 1, 0)
+    assert (arrivals.last_seq, arrivals.holes) == (3, [])
+
+
 @pytest.mark.parametrize("ts_ms", [NOW_MS + FUTURE_TOLERANCE_MS, NOW_MS - THERMOSTAT.retention_ms])
 def test_a_time_at_the_limit_is_taken(ts_ms: int):
     bench = Bench()
@@ -156,7 +177,7 @@ def test_a_bad_value_is_refused_and_its_good_neighbours_are_stored(reason: str, 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
 def test_a_number_that_is_not_finite_is_refused_however_it_came_in(value: float):
-    assert intake.judge_values({"energy": value}, THERMOSTAT)[1][0].reason == "not_finite"
+    assert judge_values({"energy": value}, THERMOSTAT)[1][0].reason == "not_finite"
 
 
 @pytest.mark.parametrize(
@@ -167,7 +188,7 @@ def test_a_number_that_is_not_finite_is_refused_however_it_came_in(value: float)
     ],
 )
 def test_a_value_at_its_limit_is_taken_as_it_is(metric: str, value: object):
-    good, faults = intake.judge_values({metric: value}, THERMOSTAT)
+    good, faults = judge_values({metric: value}, THERMOSTAT)
     assert good == {metric: value}
     assert type(good[metric]) is type(value)
     assert faults == []
@@ -193,9 +214,15 @@ def test_a_deeply_nested_value_is_refused_and_raises_nothing(depth: int):
 STATUS = topics.status("thermostat", "t1")
 
 
+def test_a_retained_status_that_is_taken_back_says_nothing():
+    bench = Bench()
+    bench.judge(message(b"", STATUS), message(b"", topics.status("pump", "t1")))
+    assert bench.reasons() == []
+
+
 def test_a_status_is_refused_with_a_reason_and_not_counted():
     bench = Bench()
-    bench.judge(message(b"on", STATUS), message(b"\xff", STATUS), message(b"", STATUS))
+    bench.judge(message(b"on", STATUS), message(b"\xff", STATUS), message(b" ", STATUS))
     assert bench.reasons() == [("bad_status", None, True)] * 3
     bench.judge(message(b"online", topics.status("pump", "t1")))
     assert bench.reasons()[3:] == [("wrong_device_type", None, True)]
@@ -237,4 +264,4 @@ def test_a_refused_reading_makes_nobody_online():
 
 def test_a_type_that_learns_refuses_what_it_has_not_learnt_yet():
     learning = TypeEntry("t", {}, None, 1, "learn")
-    assert intake.judge_values({"new": 1}, learning)[1][0].reason == "unknown_metric"
+    assert judge_values({"new": 1}, learning)[1][0].reason == "unknown_metric"

@@ -106,6 +106,45 @@ def test_what_never_arrives_is_what_counts_as_lost(order: list[int], missing: se
     assert {n for first, last in track.holes for n in range(first, last + 1)} == missing
 
 
+@given(st.permutations([*range(16)] * 2), st.sets(st.integers(0, 31)), st.sampled_from([0, 1, 10]))
+def test_with_repeats_and_restarts_of_the_bridge_none_is_lost_when_all_arrived(
+    order: list[int], restarts: set[int], step_ms: int
+):
+    """`step_ms` 0: a device that stamps all of a burst with one time."""
+    track, lost, newest_ms = Track(), 0, 0
+    for number, seq in enumerate(order):
+        if number in restarts:
+            ledger = Ledger(last_seq=track.last_seq, holes=track.holes)
+            track = track_of(ledger, Latest(newest_ms, newest_ms, None, {}))
+        lost += track.follow(seq, 1_000 + seq * step_ms)
+        newest_ms = max(newest_ms, 1_000 + seq * step_ms)
+    assert (lost, track.last_seq, track.holes) == (0, 15, [])
+
+
+@given(st.permutations([*range(24)]), st.sets(st.integers(0, 23)))
+def test_a_reading_that_was_refused_is_not_lost(order: list[int], refused: set[int]):
+    track = Track()
+    note = [track.refused if seq in refused else track.follow for seq in order]
+    assert sum(take(seq, 1_000 + seq) for take, seq in zip(note, order, strict=True)) == 0
+    assert (track.last_seq, track.holes) == (23, [])
+
+
+@given(st.sets(st.integers(0, 23)))
+def test_nor_is_one_whose_time_cannot_be_believed(refused: set[int]):
+    track = Track()
+    lost = [track.refused(n, None) if n in refused else track.follow(n, 1_000 + n) for n in range(24)]
+    assert (sum(lost), track.last_seq, track.holes) == (0, 23, [])
+
+
+def test_a_tally_takes_note_of_a_refused_reading_that_says_its_number():
+    tally = Tally({T1.key: Track()})
+    tally.accepted(accepted(seq=1, ts_ms=10))
+    tally.refused(refusal("no_values", seq=2))
+    tally.refused(refusal("wrong_kind", whole=False, seq=9))
+    tally.accepted(accepted(seq=4, ts_ms=40))
+    assert tally.arrivals() == {T1.key: Arrivals(3, 1, 1, 1, 4, [(3, 3)])}
+
+
 def test_given_times_never_repeat_and_never_go_back():
     track = Track()
     assert [track.give_time(at) for at in (100, 100, 100, 50, 200)] == [100, 101, 102, 103, 200]

@@ -9,7 +9,7 @@ from devices.mqtt import BrokerAddress
 from hub.bridge import mqtt
 from hub.bridge.inbox import Inbox
 from hub.bridge.mqtt import Link
-from hub.protocol.topics import BRIDGE_FILTERS
+from hub.protocol.topics import BRIDGE_FILTERS, DROPPED_BY_BROKER
 from tests.hub.bridge.broker import CONNECT, DISCONNECT, PUBLISH, SUBSCRIBE, ScriptedBroker, publish_packet
 from tests.hub.bridge.parts import until
 
@@ -82,6 +82,27 @@ async def test_messages_arrive_in_order_and_are_acknowledged_when_they_are_told_
     assert broker.acknowledged == []
     link.acknowledge(messages)
     await until(lambda: broker.acknowledged == [1, 2, 3])
+
+
+async def test_what_the_broker_delivers_once_more_is_marked(start: Start, broker: ScriptedBroker):
+    link, inbox = await start()
+    await until(lambda: link.receiving)
+    broker.publish(TOPIC, b"1", 1, dup=True)
+    broker.publish(TOPIC, b"2", 2)
+    await until(lambda: len(inbox) == 2)
+    assert [m.dup for m in inbox.take(2)] == [True, False]
+
+
+async def test_a_broker_that_does_not_tell_what_it_drops_is_good_enough(broker: ScriptedBroker):
+    address = BrokerAddress("127.0.0.1", await broker.start(), False, None, None)
+    link = Link(address, "hub.bridge", BRIDGE_FILTERS, Inbox(), extras=[DROPPED_BY_BROKER])
+    task = asyncio.create_task(link.run())
+    await until(lambda: link.receiving)
+    subscribe = broker.bodies(SUBSCRIBE)[0]
+    assert subscribe.endswith(DROPPED_BY_BROKER.encode() + b"\x00"), "QoS 0: nothing waits in the session"
+    assert broker.num_connections == 1
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_a_topic_that_is_not_utf_8_is_a_message_without_a_topic(start: Start, broker: ScriptedBroker):

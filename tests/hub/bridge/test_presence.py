@@ -99,6 +99,13 @@ def test_a_retained_offline_counts_for_a_device_that_has_long_been_quiet():
     assert change == Change(T1, "offline", NOW_MS, "status")
 
 
+def test_a_retained_offline_says_nothing_of_a_device_that_was_never_heard():
+    """It may be the last word of a device that was deleted, and had the same id."""
+    presence = Presence()
+    assert presence.retained_status(T1, "offline", NOW_MS, 1, THERMOSTAT) is None
+    assert presence.counts(REGISTRY)["thermostat"] == {"never": 3}
+
+
 def test_a_retained_offline_does_not_count_against_a_recent_reading():
     """Also not against one that an earlier run of the bridge stored."""
     presence = Presence()

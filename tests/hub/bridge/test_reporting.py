@@ -28,6 +28,7 @@ async def test_a_report_says_how_the_bridge_is(bench: Bench):
         "receiving": True,
         "receiving_since_ms": 5,
         "storing": True,
+        "dropped_by_broker": None,
         "types": {"thermostat": {"online": 1, "silent": 0, "offline": 0, "never": 0}},
     }
     await end(task)

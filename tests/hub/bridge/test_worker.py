@@ -142,6 +142,19 @@ async def test_a_bridge_that_died_before_it_wrote_that_a_device_is_off_says_so_a
     assert (newest.state, newest.because) == ("offline", "disabled")
 
 
+async def test_what_the_broker_says_it_dropped_is_reported_and_no_bad_topic(bench: Bench):
+    task = await bench.run()
+    assert bench.reporter.report()["dropped_by_broker"] is None
+    for number, payload in enumerate((b"7", b"many", b"-1", b"9" * 30, b"", b"12"), 1):
+        bench.arrive(payload, topics.DROPPED_BY_BROKER)
+        await until(lambda number=number: len(bench.ear.acknowledged) == number)  # type: ignore[misc]
+        assert bench.worker.dropped_by_broker == (12 if number == 6 else 7)
+    assert bench.reporter.report()["dropped_by_broker"] == 12
+    assert not await bench.records.run(Rejection.objects.exists)
+    assert bench.store.ledger([0]) == {}
+    await end(task)
+
+
 def test_topics_that_are_too_long_to_be_ours_are_not_remembered():
     remembered = worker_room._parse_topic.cache_info().currsize
     assert worker_room._topic_of(message(b"", "devices/" + "x" * 60_000)) is None

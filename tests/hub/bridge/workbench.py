@@ -12,6 +12,7 @@ from hub.bridge.mqtt import Link
 from hub.bridge.numbering import Numbering
 from hub.bridge.records import Records
 from hub.bridge.registry import Registry
+from hub.bridge.replay import Replaying
 from hub.bridge.reporting import Reporter
 from hub.bridge.senders import Senders
 from hub.bridge.storing import Storing, now_ms
@@ -53,7 +54,10 @@ class Bench:
         self.storing = Storing(store, Numbering("main-1"), copy)
         self.senders = Senders(store, copy, self.storing, records)
         link = cast("Link", self.ear)
-        self.worker = Worker(self.inbox, link, self.senders, self.storing, self.forwarder, records)
+        self.replaying = Replaying(store, self.senders, self.storing, records)
+        self.worker = Worker(
+            self.inbox, link, self.senders, self.storing, self.forwarder, records, self.replaying
+        )
         self.reporter = Reporter("main", "main-1", link, self.storing, self.worker, self.senders)
         self.mid = 0
 

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from hub.history import sqlite_schema
+from hub.history import sqlite_pruning, sqlite_schema
 from hub.history.sqlite import SqliteStore
-from hub.history.store import HistoryStore, Outcome, StoreError, StoreUnavailableError
+from hub.history.store import Batch, HistoryStore, Outcome, StoreError, StoreUnavailableError
+from hub.limits.live import FRAME_LOG_KEPT_MS, FRAME_LOG_PRUNE_EVERY_MS
 from tests.hub.history.child import DEVICES, FRAME_LOG_BYTES, batch
-from tests.hub.history.examples import DEVICE, NOW, batch_of, reading
+from tests.hub.history.examples import DEVICE, NOW, batch_of, frame, reading
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -262,12 +263,26 @@ def test_more_devices_than_the_writer_remembers_keep_their_latest_values(
 
 
 def test_a_deletion_that_was_cut_short_keeps_the_laws(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hub.history.sqlite_append.DELETE_SLICE_ROWS", 10)
+    monkeypatch.setattr("hub.history.sqlite_pruning.DELETE_SLICE_ROWS", 10)
     with open_at(path) as store:
         for n in range(1, 26):
             store.append(batch(n))
-        assert store._in_writer(store._writer.delete_slice, 2) == (10, False)
+        assert store._pruning._remove([sqlite_pruning._Old(2, 2**62)]) == 10
         assert store.ledger([2])[2].pruned == 10
         assert_both_laws_hold(store, range(1, DEVICES + 1))
         assert store.size().num_readings == 25 * DEVICES - 10
         assert store.delete(2) == 15
+
+
+def test_expired_frames_beyond_what_one_append_removes_go_with_the_next(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub.history.sqlite_frames.FRAME_LOG_PRUNE_FRAMES", 4)
+    with open_at(path) as store:
+        store.append(Batch(NOW, frames=[frame(n) for n in range(1, 11)]))
+        later = NOW + FRAME_LOG_KEPT_MS + FRAME_LOG_PRUNE_EVERY_MS
+        left = []
+        for n in range(3):
+            store.append(Batch(later + n))
+            left.append(store.size().num_frames)
+        assert left == [6, 2, 0]

@@ -109,19 +109,6 @@ def test_a_log_that_grew_while_nobody_wrote_is_cut_by_another_writer_too(open_st
     assert [one.last for one in small.frames_page("pump", {}, 100)] == list(range(22, 32))
 
 
-def test_expired_frames_beyond_what_one_append_removes_go_with_the_next(
-    store: HistoryStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("hub.history.sqlite_frames.FRAME_LOG_PRUNE_FRAMES", 4)
-    log(store, *[frame(n) for n in range(1, 11)])
-    later = NOW + FRAME_LOG_KEPT_MS + FRAME_LOG_PRUNE_EVERY_MS
-    left = []
-    for n in range(3):
-        log(store, at_ms=later + n)
-        left.append(store.size().num_frames)
-    assert left == [6, 2, 0]
-
-
 def test_a_source_not_heard_for_a_week_is_forgotten(store: HistoryStore) -> None:
     log(store, frame(1), at_ms=NOW)
     log(store, frame(1, source="main-2"), at_ms=NOW + HEADS_KEPT_MS + 1)

@@ -3,11 +3,19 @@
 import { getJson } from "../api.js";
 import { byId, el, pageData, setAttribute, setText } from "../dom.js";
 import { watchFleet } from "../fleetfeed.js";
-import { formatAge, formatMoment, formatNumber, formatValue, metricName, NOTHING } from "../format.js";
+import {
+  clockText,
+  formatAge,
+  formatMoment,
+  formatNumber,
+  formatValue,
+  metricName,
+  NOTHING,
+} from "../format.js";
 import { LiveChart } from "../livechart.js";
 import { Page } from "../page.js";
 import { rangeButtons } from "../ranges.js";
-import { rejectionRow } from "../rejections.js";
+import { replayOnClick, showRejectionRows } from "../rejections.js";
 import { silenceLimit } from "../staleness.js";
 import { showState, stateBadge, stateTitle } from "../states.js";
 import { shownName } from "../store.js";
@@ -122,6 +130,7 @@ async function refresh() {
   asked_ms = page.now();
   const id = encodeURIComponent(about.id);
   await Promise.all([
+    fillFrom("/api/v1/devices/" + id + "/", "device-message", showClock),
     fillFrom("/api/v1/devices/" + id + "/ledger/", "ledger-message", showLedger),
     fillFrom("/api/v1/rejections/?page_size=10&device=" + id, "rejections-message", showRejections),
   ]);
@@ -140,13 +149,25 @@ async function fillFrom(path, message, show) {
   }
 }
 
-/** @param {Record<string, number | null>} ledger */
+/** @param {{clock_skew_ms: number | null}} device */
+function showClock({ clock_skew_ms }) {
+  setText(byId("clock"), clockText(clock_skew_ms));
+}
+
+/** @param {Record<string, any>} ledger */
 function showLedger(ledger) {
   setText(byId("ledger-message"), "");
   for (const cell of document.querySelectorAll("[data-ledger]")) {
     const count = ledger[/** @type {HTMLElement} */ (cell).dataset.ledger ?? ""];
-    setText(cell, typeof count === "number" ? formatNumber(count, 0) : NOTHING);
+    setText(cell, countText(count));
   }
+  for (const cell of document.querySelectorAll("[data-hub-wide]"))
+    setText(cell, countText(ledger.hub_wide[/** @type {HTMLElement} */ (cell).dataset.hubWide ?? ""]));
+}
+
+/** @param {unknown} count */
+function countText(count) {
+  return typeof count === "number" ? formatNumber(count, 0) : NOTHING;
 }
 
 /** @param {{results: import("../rejections.js").Rejection[]}} answer */
@@ -154,12 +175,13 @@ function showRejections({ results }) {
   const text = results.length === 0 ? "Nothing that this device sent was rejected." : "";
   setText(byId("rejections-message"), text);
   byId("rejections-box").hidden = results.length === 0;
-  byId("rejections").replaceChildren(...results.map((rejection) => rejectionRow(rejection, false)));
+  showRejectionRows(byId("rejections"), results, false);
 }
 
 byId("state").replaceChildren(badge);
 byId("readouts").replaceChildren(...readouts.map(({ box }) => box));
 for (const { chart } of charts) chart.start();
+replayOnClick(byId("rejections"), byId("rejections-message"), refresh);
 page.loop.onTick(() => {
   for (const { chart } of charts) chart.tick();
   if (page.now() - asked_ms > REFRESH_EVERY_MS) refresh();

@@ -3,7 +3,7 @@
 import { getJson } from "../api.js";
 import { byId, el, fromAddress, keepInAddress, setText } from "../dom.js";
 import { Page } from "../page.js";
-import { rejectionRow } from "../rejections.js";
+import { replayOnClick, showRejectionRows } from "../rejections.js";
 
 /** @typedef {{results: import("../rejections.js").Rejection[]}} Answer */
 
@@ -35,7 +35,7 @@ function show({ results }) {
   const of = device ? " from " + device : "";
   setText(byId("message"), results.length === 0 ? "Nothing" + of + " was rejected." : "");
   byId("box").hidden = results.length === 0;
-  byId("rows").replaceChildren(...results.map((rejection) => rejectionRow(rejection, true)));
+  showRejectionRows(byId("rows"), results, true);
 }
 
 field.value = fromAddress("device");
@@ -47,6 +47,7 @@ byId("filter").addEventListener("submit", (event) => {
 byId("message").addEventListener("click", (event) => {
   if (event.target instanceof HTMLButtonElement) refresh();
 });
+replayOnClick(byId("rows"), byId("message"), refresh);
 page.loop.onTick(() => {
   if (Date.now() - asked_ms > REFRESH_EVERY_MS) refresh();
 });
