@@ -66,14 +66,14 @@ def node_command(report: Path) -> list[str] | None:
     return [node.node, "--test", *to_screen, *to_file, *files]
 
 
-# Rooms whose tests are mostly waiting for real brokers: a run of their own, so that "unit" stays quick.
-WITH_BROKERS = ("hub/broker", "simulators")
-APART = (*WITH_BROKERS, "stack", "e2e", "bench", "js")
+# Rooms whose tests mostly wait for real brokers and databases: a run of their own, so that "unit" stays quick.
+WITH_SERVERS = ("hub/broker", "hub/history", "simulators")
+APART = (*WITH_SERVERS, "stack", "e2e", "bench", "js")
 # More processes than cores: each waits for its servers most of the time.
 PARALLEL = ("-n", "3")
 RUNS = (
     pytest_run("unit", "tests", *PARALLEL, *(f"--ignore=tests/{folder}" for folder in APART)),
-    pytest_run("brokers", *PARALLEL, *(f"tests/{folder}" for folder in WITH_BROKERS)),
+    pytest_run("servers", *PARALLEL, *(f"tests/{folder}" for folder in WITH_SERVERS)),
     # `loadgroup`: tests marked as one group share what they have started.
     pytest_run("stack", "-n", "2", "--dist", "loadgroup", "tests/stack"),
     pytest_run("browser", "tests/e2e"),

@@ -60,7 +60,7 @@ def test_the_last_line_is_the_sum_over_all_runs() -> None:
 
 
 def test_no_run_is_left_out() -> None:
-    assert [run.name for run in RUNS] == ["unit", "brokers", "stack", "browser", "javascript"]
+    assert [run.name for run in RUNS] == ["unit", "servers", "stack", "browser", "javascript"]
 
 
 def test_every_javascript_test_file_is_named() -> None:
