@@ -46,6 +46,11 @@ MOSQUITTO = Program(
     ("mosquitto",),
     {"apt-get": "mosquitto", "dnf": "mosquitto", "brew": "mosquitto", "pacman": "mosquitto"},
 )
+MOSQUITTO_CLIENTS = Program(
+    "mosquitto_pub",
+    ("mosquitto_pub",),
+    {"apt-get": "mosquitto-clients", "dnf": "mosquitto", "brew": "mosquitto", "pacman": "mosquitto"},
+)
 REDIS = Program(
     "Redis",
     ("redis-server",),
@@ -73,7 +78,7 @@ CHROMIUM = Program(
     ),
     {"apt-get": "chromium", "dnf": "chromium", "brew": "google-chrome", "pacman": "chromium"},
 )
-PROGRAMS = (MOSQUITTO, REDIS, POSTGRESQL, CHROMIUM)
+PROGRAMS = (MOSQUITTO, MOSQUITTO_CLIENTS, REDIS, POSTGRESQL, CHROMIUM)
 
 _COMMANDS = {
     "apt-get": "apt-get update && {sudo}apt-get install -y --no-install-recommends {packages}",
@@ -112,7 +117,7 @@ def install_line(manager: str, missing: Sequence[Program], *, root: bool) -> str
     """
     sudo = "" if root or manager == "brew" else "sudo "
     names = (apt_package(p, _os_release()) if manager == "apt-get" else p.packages[manager] for p in missing)
-    packages = " ".join(names)
+    packages = " ".join(dict.fromkeys(names))
     return sudo + _COMMANDS[manager].format(sudo=sudo, packages=packages)
 
 

@@ -66,7 +66,7 @@ def node_command(report: Path) -> list[str] | None:
     return [node.node, "--test", *to_screen, *to_file, *files]
 
 
-# Rooms whose tests mostly wait for real brokers and databases: a run of their own, so that "unit" stays quick.
+# Rooms whose tests mostly wait for brokers and databases: a run of their own, so that "unit" stays quick.
 WITH_SERVERS = ("hub/broker", "hub/history", "simulators")
 APART = (*WITH_SERVERS, "stack", "e2e", "bench", "js")
 # More processes than cores: each waits for its servers most of the time.

@@ -122,5 +122,6 @@ async def test_a_standby_that_ends_leaves_the_slot_to_its_holder_and_a_holder_gi
     await end(task)
     assert await records.run(holder) == first_holder
     await records.run(give_back)
-    await until(lambda: bridge.role == "standby")
-    await until(lambda: bridge.role == "active")
+    # It is on standby for some milliseconds only: who signs in again has been there.
+    await until(lambda: len(broker.bodies(SUBSCRIBE)) == 2)
+    assert bridge.role == "active"
