@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
+from hub.history.log_heads import heads_of
 from hub.history.postgres_database import Cursor, Database, columns
 from hub.history.store import Batch, Head
 from hub.limits.live import FRAME_LOG_KEPT_MS, FRAME_LOG_PRUNE_EVERY_MS, HEADS_KEPT_MS
@@ -36,7 +37,7 @@ class FrameLog:
 
     def append(self, cursor: Cursor, batch: Batch) -> None:
         """Log the frames of a batch, move the heads, and pass over what has expired when it is time."""
-        heads = sorted(_heads_of(batch))
+        heads = sorted(heads_of(batch))
         if heads:
             cursor.execute(_MOVE, columns(heads))
         is_due = self._pruned_ms is None or not 0 <= batch.at_ms - self._pruned_ms < FRAME_LOG_PRUNE_EVERY_MS
@@ -68,15 +69,6 @@ class FrameLog:
             cursor.execute("UPDATE frame_log SET gone = %s", (newest_gone,))
         cursor.execute("DELETE FROM head WHERE at_ms < %s", (now_ms - HEADS_KEPT_MS,))
         self._pruned_ms = now_ms
-
-
-def _heads_of(batch: Batch) -> list[tuple[str, str, int, int, int]]:
-    last: dict[tuple[str, str], int] = dict.fromkeys(batch.registry_versions, 0)
-    for frame in batch.frames:
-        position = (frame.device_type, frame.source)
-        last[position] = max(last.get(position, 0), frame.last)
-    versions = batch.registry_versions
-    return [(*position, n, batch.at_ms, versions.get(position, 0)) for position, n in last.items()]
 
 
 def heads(database: Database, device_type: str) -> dict[str, Head]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from hub.history import sqlite_bulk
+from hub.history.log_heads import heads_of
 from hub.history.sqlite_file import Readers
 from hub.history.store import Batch, Head
 from hub.limits.history import FRAME_LOG_PRUNE_FRAMES
@@ -34,7 +35,7 @@ class FrameLog:
         """Log the frames of a batch, move the heads, and remove what has expired when it is time."""
         if batch.frames:
             self._insert(cursor, batch.frames)
-        heads = _heads_of(batch)
+        heads = heads_of(batch)
         if heads:
             sqlite_bulk.write(cursor, _MOVE, heads)
         if self._pruned_ms is None or not 0 <= batch.at_ms - self._pruned_ms < FRAME_LOG_PRUNE_EVERY_MS:
@@ -66,15 +67,6 @@ class FrameLog:
 def _upto(cursor: sqlite3.Cursor) -> int:
     row = cursor.execute("SELECT upto FROM frame ORDER BY id DESC LIMIT 1").fetchone()
     return int(row[0]) if row else 0
-
-
-def _heads_of(batch: Batch) -> list[tuple[str, str, int, int, int]]:
-    last: dict[tuple[str, str], int] = dict.fromkeys(batch.registry_versions, 0)
-    for frame in batch.frames:
-        position = (frame.device_type, frame.source)
-        last[position] = max(last.get(position, 0), frame.last)
-    versions = batch.registry_versions
-    return [(*position, n, batch.at_ms, versions.get(position, 0)) for position, n in last.items()]
 
 
 def heads(readers: Readers, device_type: str) -> dict[str, Head]:
